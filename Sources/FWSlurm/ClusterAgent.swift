@@ -48,7 +48,9 @@ final class ClusterAgent: @unchecked Sendable {
       request.host_gone_timeout = Int64((submission.grace + ClusterAgent.closingTimeout) * 1e9)
     }
     self.submission = submission
-    fws_epoll_add(fd, program.stderr.number)
+    guard fws_epoll_add(fd, program.stderr.number) else {
+      throw StepFailure("the messages of srun cannot be waited for", errno, call: "epoll_ctl")
+    }
     sendProgram()
   }
 

@@ -79,7 +79,7 @@ extension SlurmCommand {
     do throws(StepFailure) {
       // A job that has ended normally is not cancelled by the first query.
       let query = try SchedulerQuery(agent.name, cancels: queries > 1 || reason != nil, isUrgent: reason != nil)
-      fws_epoll_add(epoll.number, query.fd)
+      listen(to: query.fd)
       enter(.asking(query))
     } catch { resolve(nil, failure: error.reason) }
   }

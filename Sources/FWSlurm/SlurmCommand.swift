@@ -71,7 +71,7 @@ final class SlurmCommand: RunningCommand {
     timer = try Timer(Timer.never)
     machine = PhaseMachine(
       .allocating, .unlimited("init enters a phase before it ends"), timer: timer,
-      persistent: [.queue, .answer, .timeout])
+      persistent: [.queue, .answer, .timeout, .look])
     watch = StartWatch(limit: launcher.options.startTimeout)
     guard fws_epoll_add(epoll.number, timer.fd) else {
       throw StepFailure("its timer cannot be waited for", errno, call: "epoll_ctl")
@@ -164,8 +164,14 @@ final class SlurmCommand: RunningCommand {
 
   private func observe(_ agent: ClusterAgent) {
     self.agent = agent
-    fws_epoll_add(epoll.number, agent.fd)
+    listen(to: agent.fd)
     if !agent.isReady { enter(.allocating) }
+  }
+
+  /// Waits for a descriptor beside the command's others. Where the kernel watches no further one
+  /// (fs.epoll.max_user_watches), they are looked at now and then.
+  func listen(to fd: Int32) {
+    if !fws_epoll_add(epoll.number, fd) { machine.set(.look, in: SlurmCommand.lookInterval) }
   }
 
   /// Starts the command on an agent that is ready.
@@ -263,6 +269,7 @@ final class SlurmCommand: RunningCommand {
     case .srun: if case .settling = machine.phase { ask() }
     case .pause: if case .pausing = machine.phase { ask() }
     case .scheduler: stopAsking()
+    case .look: machine.set(.look, in: SlurmCommand.lookInterval)
     }
   }
 
@@ -347,7 +354,7 @@ final class SlurmCommand: RunningCommand {
   private func checkStart() {
     guard case .allocating = machine.phase, let agent, !agent.isReady, watch.query == nil else { return }
     if let decision = watch.check(for: agent.name, in: launcher.allocations) { return apply(decision) }
-    if let query = watch.query { fws_epoll_add(epoll.number, query.fd) }
+    if let query = watch.query { listen(to: query.fd) }
   }
 
   private func apply(_ decision: StartWatch.Decision) {

@@ -2,7 +2,8 @@
  * The host of the faults: it runs a group of steps while one of the calls fails, and says what each led to.
  *
  *     host GROUP DIRECTORY          GROUP: steps, sandboxes, calls, flow, docker, slurm or s3; the directory is
- *                                   empty, and belongs to this run. FAULTS_POOL is the pool of a group on engines (peers.py)
+ *                                   empty, and belongs to this run. FAULTS_POOL is the pool of a group on
+ *                                   engines (peers.py)
  *
  * A line for each step: "NAME ok", "NAME failed: OUTCOME: MESSAGE", or "NAME WRONG: WHY". A step is wrong if it says
  * success and its output is not right, if it failed without a reason of one line, and if it does not end. After the
