@@ -23,6 +23,8 @@ def progress(python_env, tmp_path):
             env=python_env,
             cwd=str(tmp_path),
             stderr=subprocess.PIPE,
+            # A shell lets what it starts in the background ignore Ctrl-C, also the tests and what they start.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
             **options,
         )
         started.append(process)
