@@ -31,7 +31,7 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *context, void
   char *of_easy = NULL;
   fws_curl.curl_easy_getinfo(easy, CURLINFO_PRIVATE, &of_easy);
   fws_call *call = (fws_call *)(void *)of_easy;
-  /* Only a transfer has a socket that libcurl waits for, and each transfer is a call. */
+  /* A connection that libcurl is closing has no call. */
   if (call != NULL) {
     call->fd = what == CURL_POLL_REMOVE ? -1 : fd;
     call->what = what;
@@ -43,7 +43,11 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *context, void
   }
   fws_http_watches(link, fd);
   (void)of_socket;
-  if (call != NULL) fws_http_watch_socket(call);
+  if (call != NULL) {
+    fws_http_watch_call(call);
+  } else {
+    fws_http_watch_socket(link, fd, what, false);
+  }
   return 0;
 }
 

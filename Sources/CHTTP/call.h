@@ -69,9 +69,12 @@ size_t fws_http_on_header(char *text, size_t unit, size_t count, void *context);
 fws_call *fws_http_begin(fws_call *call, fws_http_limits limits);
 void fws_http_free_call(fws_call *call);
 
-/* Lets the link watch the call's socket as libcurl wants it, and for room. If the kernel refuses that, the call ends in
+/* Lets the link watch a socket as libcurl wants it, and for room. `what` is one of libcurl's CURL_POLL_…. Returns 0, or
+ * an errno. */
+int fws_http_watch_socket(fws_http *link, int fd, int what, bool for_room);
+/* Does so with the socket of a call. If the kernel refuses that, the call ends in
  * the next fws_http_advance(). */
-void fws_http_watch_socket(fws_call *call);
+void fws_http_watch_call(fws_call *call);
 /* Notes whether there is room on the call's connection. The events are those of epoll for its socket. */
 void fws_http_see_room(fws_call *call, uint32_t events);
 

@@ -9,15 +9,20 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
-void fws_http_watch_socket(fws_call *call) {
-  struct epoll_event event = {.data.fd = call->fd};
-  if (call->what & CURL_POLL_IN) event.events |= EPOLLIN;
-  if (call->what & CURL_POLL_OUT || call->awaits_room) event.events |= EPOLLOUT;
-  int epoll = call->link->epoll.number;
-  if (epoll_ctl(epoll, EPOLL_CTL_MOD, call->fd, &event) == 0) return;
-  if (epoll_ctl(epoll, EPOLL_CTL_ADD, call->fd, &event) == 0) return;
+int fws_http_watch_socket(fws_http *link, int fd, int what, bool for_room) {
+  struct epoll_event event = {.data.fd = fd};
+  if (what & CURL_POLL_IN) event.events |= EPOLLIN;
+  if (what & CURL_POLL_OUT || for_room) event.events |= EPOLLOUT;
+  int epoll = link->epoll.number;
+  if (epoll_ctl(epoll, EPOLL_CTL_MOD, fd, &event) == 0) return 0;
+  return epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) == 0 ? 0 : errno;
+}
+
+void fws_http_watch_call(fws_call *call) {
+  int error = fws_http_watch_socket(call->link, call->fd, call->what, call->awaits_room);
+  if (error == 0) return;
   /* Nobody would notice what comes on it, so the call ends. That must not happen here: libcurl may be at work. */
-  call->unwatched = errno;
+  call->unwatched = error;
   fws_http_wake(call->link);
 }
 
@@ -39,7 +44,7 @@ int64_t fws_http_send(fws_call *call, const void *bytes, size_t size) {
 void fws_http_await_room(fws_call *call) {
   if (!is_connected(call) || call->awaits_room) return;
   call->awaits_room = true;
-  fws_http_watch_socket(call);
+  fws_http_watch_call(call);
 }
 
 void fws_http_end_sending(fws_call *call) {
@@ -50,5 +55,5 @@ void fws_http_see_room(fws_call *call, uint32_t events) {
   if (!call->awaits_room || !(events & (EPOLLOUT | EPOLLERR | EPOLLHUP))) return;
   call->awaits_room = false;
   call->has_room = true;
-  fws_http_watch_socket(call);
+  fws_http_watch_call(call);
 }

@@ -7,8 +7,8 @@
 
 #include <sys/stat.h>
 
-static const char *swapped;
-static int swap_at, calls;
+static const char *_Atomic swapped;
+static _Atomic int swap_at, calls;
 static bool has_openat2;
 
 /** Puts the link in the place of the folder: nobody can say sooner than now what the kernel finds under the name. */
