@@ -173,9 +173,6 @@ static void fail(state *state, int error) {
   close_fd(state, FWSV_FD_IN_END);
   out->error = -error;
   out->layers &= FWSV_LAYER_USER; /* nothing holds, but the message may have to name it */
-  /* The kernel has refused nothing; its version is too old. */
-  if (out->stage == FWSV_AT_RULESET && out->landlock != 0 && out->landlock < state->lists.sandbox->landlock)
-    out->error = 0;
   reply(state, FWSV_FAILED);
 }
 
@@ -202,6 +199,7 @@ static void run(state *state) {
     fail(state, pid);
   } else if (pid > 0) {
     out->pid = pid;
+    out->layers |= fwsv_sandbox_gaps(&state->sandbox);
     fwsv_watch_begin(state, pid);
     if (state->request.tell_start) reply(state, FWSV_STARTED);
   }

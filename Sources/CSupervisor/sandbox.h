@@ -23,6 +23,8 @@ struct sandbox {
   uint32_t layers;      /* that are tried, and that hold once the command runs */
   uint32_t user, group; /* effective ids, which stay what they are */
   int ruleset;          /* -1 for none */
+  bool has_scope;       /* the ruleset keeps the command from sockets with abstract names outside */
+  bool has_file;        /* the standard input is a file of the host's */
 };
 
 INLINE bool has_namespaces(const sandbox *sandbox) { return (sandbox->layers & FWSV_LAYER_NAMESPACES) != 0; }
@@ -150,6 +152,9 @@ HIDDEN bool fwsv_sandbox_read(sandbox_state *state, fwsv_reply *note, int *pid);
 
 /* Whether the init has ended. What it has told has to be read after this call, and before the end is believed. */
 HIDDEN bool fwsv_sandbox_is_gone(sandbox_state *state);
+
+/* What the layers that hold do not keep: FWSV_OPEN_INPUT or 0. */
+HIDDEN uint32_t fwsv_sandbox_gaps(const sandbox_state *state);
 
 /* Has the init send a signal, once. A signal to all processes reaches each of them, whatever they do meanwhile. */
 HIDDEN void fwsv_sandbox_pass(const sandbox_state *state, int signal, bool to_main);

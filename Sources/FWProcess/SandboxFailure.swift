@@ -123,7 +123,7 @@ extension SandboxFacts {
     func has(_ layer: Int) -> Bool { reply.layers & UInt32(layer) != 0 }
     let version = has(FWSV_LAYER_LANDLOCK) ? Int(clamping: reply.landlock) : 0
     var missing: [String] = []
-    if !has(FWSV_LAYER_VIEW), version < 3 { missing.append("write") }
+    if !has(FWSV_LAYER_VIEW) && version < 3 || has(FWSV_OPEN_INPUT) { missing.append("write") }
     if options.reads != nil, version < 1 { missing.append("read") }
     switch options.network {
     case .host: break

@@ -94,6 +94,7 @@ enum {
   FWSV_LAYER_LANDLOCK = 16,
   FWSV_LAYER_FILTER = 32, /* a seccomp filter */
   FWSV_LAYER_USER = 64,   /* a user namespace, where the others need one; told, and not asked for */
+  FWSV_OPEN_INPUT = 128,  /* told, and no layer: the command may write to the file of its standard input */
   FWSV_LAYER_NAMESPACES = FWSV_LAYER_VIEW | FWSV_LAYER_PROCESSES | FWSV_LAYER_NETWORK | FWSV_LAYER_TMP,
 };
 
