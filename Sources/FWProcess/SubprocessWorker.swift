@@ -36,9 +36,7 @@ package struct SubprocessWorker: CommandRunner {
 
   package func describe(_ planning: Planning, _ commands: borrowing ExpandedCommands, to writer: inout JSONWriter) {
     planning.describeInheritance(leavingOut: options.sandbox?.hides, to: &writer)
-    writer.member("sandbox") { writer in
-      if let sandbox = options.sandbox { sandbox.write(to: &writer) } else { writer.null() }
-    }
+    writer.member("sandbox") { options.sandbox.write(to: &$0) }
     writer.member("processes") { writer in
       writer.array(commands.indices) { writer, index in
         commands.write(process: index, shell: options.shell, to: &writer)

@@ -22,8 +22,11 @@ from conftest import BUSYBOX, CONTRACT, ROOT, variable, wait_until
 import flowworker
 
 OF_HOST = "code, host's function"
-SANDBOXED = "subprocess, sandbox"
-TYPES = ["subprocess", SANDBOXED, "docker", "docker, one container", "slurm", "code", OF_HOST, "notebook", "nbdocker"]
+SANDBOXED = ("subprocess, sandbox", "slurm, sandbox")
+TYPES = [
+    "subprocess", SANDBOXED[0], "docker", "docker, one container", "slurm", SANDBOXED[1], "code", OF_HOST, "notebook",
+    "nbdocker",
+]  # fmt: skip
 CASES = [
     "success", "failure", "signal", "timeout", "cancel", "background child", "both streams", "flood with a limit",
     "bytes that are no text", "missing run directory", "retries", "words", "quoting", "strict placeholders",
@@ -54,7 +57,7 @@ EXCEPT = {
     **{(kind, case): FOR_COMMANDS for kind in WITHOUT_COMMANDS for case in KEYS_OF_COMMANDS},
     **{(kind, "signal from the host"): "refused: functions and notebooks can only be cancelled"
        for kind in WITHOUT_COMMANDS},
-    **{(kind, "a file outside"): "it is for workers with a `sandbox`" for kind in TYPES if kind != SANDBOXED},
+    **{(kind, "a file outside"): "it is for workers with a `sandbox`" for kind in TYPES if kind not in SANDBOXED},
 }  # fmt: skip
 
 #: What a case does, as shell commands and as Python; MARK is in the arguments of a process that stays.
@@ -102,7 +105,7 @@ class Kind:
 
     def spec(self, **options):
         kind, more = self.name.split(",")[0], {}
-        if self.name == SANDBOXED:
+        if self.name in SANDBOXED:
             more = {"sandbox": True}
         if kind in ("docker", "nbdocker"):
             more = {"host": variable("FW_TEST_DOCKER")}

@@ -129,8 +129,13 @@ def Slurm(
     *,
     options: Optional[Values] = None,
     limit: Optional[int] = None,
+    sandbox: Optional[Sandbox] = None,
 ) -> Spec:
-    """Returns the specification of a slurm worker, which runs container steps on a cluster."""
+    """Returns the specification of a slurm worker, which runs container steps on a cluster.
+
+    `sandbox` bounds what the commands can reach on their node, as for `Subprocess`.
+    """
+    options = _with(options, "sandbox", sandbox)
     return _spec(LIB.fw_spec_slurm, identifier, volume, options, limit, variables=variables, env=env)
 
 
