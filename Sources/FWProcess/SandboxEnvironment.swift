@@ -1,4 +1,4 @@
-package import FWBase
+internal import FWBase
 
 /// Which variables of the host a command does not inherit, because they lead to places that its sandbox hides.
 extension SandboxOptions {

@@ -51,4 +51,11 @@ ssize_t fws_link_send(int fd, const void *_Nonnull bytes, size_t size);
  * with errno, which is 0 if the other end has closed the connection. */
 ssize_t fws_receive(int fd, void *_Nonnull room, size_t size);
 
+/* Lets the kernel tell on this end of a pair of sockets which process has sent what comes. Returns 0 or an errno. */
+int fws_tell_senders(int fd);
+
+/* Does the same as fws_receive(), and gives the process that has sent the bytes, with the number that it has here. They
+ * are of one process. Where fws_tell_senders() was not called, `sender` keeps its value. */
+ssize_t fws_receive_from(int fd, void *_Nonnull room, size_t size, int32_t *_Nonnull sender);
+
 #endif

@@ -51,8 +51,14 @@ def Code(
     *,
     options: Optional[Values] = None,
     limit: Optional[int] = None,
+    sandbox: Optional[Sandbox] = None,
 ) -> Spec:
-    """Returns the specification of a code worker; see `WorkerSpec` for the parameters."""
+    """Returns the specification of a code worker; see `WorkerSpec` for the parameters.
+
+    `sandbox` bounds what the functions can reach, as for `Subprocess`. They then run in an interpreter, and not in this
+    process.
+    """
+    options = _with(options, "sandbox", sandbox)
     return _spec(LIB.fw_spec_code, identifier, volume, options, limit)
 
 
@@ -96,12 +102,14 @@ def Notebook(
     *,
     options: Optional[Values] = None,
     limit: Optional[int] = None,
+    sandbox: Optional[Sandbox] = None,
 ) -> Spec:
     """Returns the specification of a notebook worker; see `WorkerSpec` for the parameters.
 
     `options` include the interpreter (`python`) and the `kernel`. Without `python`, it is the interpreter of this
-    process.
+    process. `sandbox` bounds what the notebook, its kernel included, can reach, as for `Subprocess`.
     """
+    options = _with(options, "sandbox", sandbox)
     return _spec(LIB.fw_spec_notebook, identifier, volume, options, limit)
 
 
