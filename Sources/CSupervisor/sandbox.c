@@ -210,11 +210,13 @@ bool fwsv_sandbox_is_gone(sandbox_state *state) {
   return state->has_ended;
 }
 
-void fwsv_sandbox_pass(const sandbox_state *state, int signal, bool to_main) {
+void fwsv_sandbox_pass(sandbox_state *state, int signal, bool to_main) {
   init_order order;
   order.signal = signal;
   order.to_main = to_main;
-  fwsv_send_message(state->pair, &order, sizeof order, NULL, 0, -1);
+  long sent = RAW6(__NR_sendto, state->pair, &order, sizeof order, MSG_DONTWAIT | MSG_NOSIGNAL, 0, 0);
+  /* An init that takes no more orders was stopped by somebody. It cannot end its processes, but the kernel can. */
+  if (sent == -EAGAIN && signal == SIGKILL && !to_main) fwsv_sandbox_kill(state);
 }
 
 void fwsv_sandbox_kill(sandbox_state *state) {

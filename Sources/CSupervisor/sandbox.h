@@ -157,7 +157,7 @@ HIDDEN bool fwsv_sandbox_is_gone(sandbox_state *state);
 HIDDEN uint32_t fwsv_sandbox_gaps(const sandbox_state *state);
 
 /* Has the init send a signal, once. A signal to all processes reaches each of them, whatever they do meanwhile. */
-HIDDEN void fwsv_sandbox_pass(const sandbox_state *state, int signal, bool to_main);
+HIDDEN void fwsv_sandbox_pass(sandbox_state *state, int signal, bool to_main);
 
 /* Kills the init, and the kernel kills all processes of the sandbox. */
 HIDDEN void fwsv_sandbox_kill(sandbox_state *state);
