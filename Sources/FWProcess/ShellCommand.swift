@@ -74,6 +74,7 @@ package struct ShellCommand {
     if let sandbox = options.sandbox, let failure = StepFailure(sandbox: sandbox, reply, rundir: rundir) {
       return failure
     }
+    if let limits = options.treeLimits, let failure = StepFailure(limits, reply) { return failure }
     switch (Int(reply.stage), reply.error) {
     case (FWSV_AT_EXEC, EACCES) where options.sandbox?.reads != nil:
       return StepFailure(
