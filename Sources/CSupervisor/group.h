@@ -13,11 +13,11 @@ enum { GROUP_NAME = 72 };
 
 /* One of them. Each number is -1 where there is none. */
 struct group {
-  int parent;     /* belongs to the descriptors of the request */
-  int directory;  /* of the group */
-  int processes;  /* its cgroup.procs, for writing: what may be done with it is decided when it is opened */
+  int parent;      /* belongs to the descriptors of the request */
+  int directory;   /* of the group */
+  int processes;   /* its cgroup.procs, for writing: what may be done with it is decided when it is opened */
   uint32_t limits; /* that it keeps, as bits */
-  bool is_second; /* of version 2 */
+  bool is_second;  /* of version 2 */
 };
 
 struct groups {

@@ -128,7 +128,7 @@ HIDDEN bool fwsv_read_texts(const fwsv_request *request, uint64_t *table, texts 
 
 typedef struct sandbox sandbox; /* sandbox.h */
 
-typedef struct groups groups;   /* group.h */
+typedef struct groups groups; /* group.h */
 
 /* Starts the command of a request, in a sandbox or without one (NULL), and in control groups or without (NULL). Returns
  * its pid, and its process group in `group`; or a negative errno, and `reply` says at which stage. */

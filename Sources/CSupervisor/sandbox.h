@@ -87,7 +87,7 @@ typedef struct {
   const fwsv_request *request;
   const int *fds;
   const texts *texts;
-  groups *groups; /* NULL for none */
+  groups *groups;       /* NULL for none */
   int pair, others_end; /* of the socket pair: the init's end and the monitor's */
   int channel;          /* the monitor's, or -1 */
   bool is_kept;         /* the network namespace, and its user namespace, are those of a command before */

@@ -29,7 +29,7 @@ typedef struct {
   int parent;             /* the monitor, or the init of a sandbox */
   char *const *const *lists;
   char *stack, *stack_end;
-  volatile long pid; /* of the child of a leader */
+  volatile long pid;       /* of the child of a leader */
   volatile bool is_inside; /* the child begins in its control group of version 2 */
   volatile uint32_t is_direct;
   volatile uint32_t stage;
@@ -183,8 +183,8 @@ bool fwsv_read_texts(const fwsv_request *request, uint64_t *table, texts *texts)
   return request->sandbox == 0 || fwsv_find_sandbox(request, table, &texts->sandbox);
 }
 
-int fwsv_spawn(const fwsv_request *request, const int *fds, const texts *texts, const sandbox *sandbox,
-               groups *groups, fwsv_reply *reply, int *group) {
+int fwsv_spawn(const fwsv_request *request, const int *fds, const texts *texts, const sandbox *sandbox, groups *groups,
+               fwsv_reply *reply, int *group) {
   _Alignas(16) char stack[CHILD_STACK];
   job job;
   zero(&job, sizeof job);

@@ -9,6 +9,8 @@ package struct TreeLimits: Sendable {
   private static let keys = Limit.allCases.map(\.name) + ["required"]
   /// The smallest memory in bytes, as engines have it for containers.
   private static let leastMemory: Int64 = 6 << 20
+  /// The most that the kernel takes: it has no more numbers for processes.
+  private static let mostPids: Int64 = 4_194_304
 
   /// The limits in the order in which the supervisor takes them.
   enum Limit: Int, CaseIterable {
@@ -56,8 +58,9 @@ package struct TreeLimits: Sendable {
         }
         cpus = number
       } else if key == "pids" {
-        guard let number = value.integer, number >= 1 else {
-          throw ValidationError("expected a number of processes and threads, an integer from 1, found \(value.shown)")
+        guard let number = value.integer, number >= 1, number <= TreeLimits.mostPids else {
+          throw ValidationError(
+            "expected a number of processes and threads, an integer from 1 to 4194304, found \(value.shown)")
         }
         pids = number
       } else if key == "required" {

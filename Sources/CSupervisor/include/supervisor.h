@@ -255,9 +255,9 @@ typedef struct {
   int64_t tree_user;               /* microseconds of processor time of all its processes */
   int64_t tree_system;
   int64_t tree_peak; /* bytes that all its processes had together at most; 0 if it is not known */
-  int64_t started;  /* nanoseconds since 1970 */
-  int64_t duration; /* nanoseconds, to the end of the main process */
-  int64_t user;     /* microseconds of processor time, with its own children */
+  int64_t started;   /* nanoseconds since 1970 */
+  int64_t duration;  /* nanoseconds, to the end of the main process */
+  int64_t user;      /* microseconds of processor time, with its own children */
   int64_t system;
   int64_t peak; /* bytes: the largest of its processes */
   fwsv_process processes[FWSV_SHOWN];
