@@ -179,6 +179,11 @@ static int first_limit(const struct group *group) {
 
 static long make_directory(const groups *groups, struct group *group) {
   long result = RAW3(__NR_mkdirat, group->parent, groups->name, 0755);
+  if (result == -EEXIST) {
+    /* That of a monitor that was killed, and whose pid this one has now. */
+    RAW3(__NR_unlinkat, group->parent, groups->name, AT_REMOVEDIR);
+    result = RAW3(__NR_mkdirat, group->parent, groups->name, 0755);
+  }
   if (result < 0) return result;
   result = RAW4(__NR_openat, group->parent, groups->name, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
   if (result < 0) return result;

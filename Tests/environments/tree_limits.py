@@ -1,4 +1,4 @@
-"""Checks of limits of all processes: that they hold, or that a step says which one cannot be kept and does not start."""
+"""Checks of limits of all processes: they hold, or a step does not start and says which one cannot be kept."""
 
 from common import FOLDER, run, same
 
