@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <time.h>
 
-enum { ATTEMPTS = 100 }; /* with a moment of 10 ms between them */
+enum { ATTEMPTS = 100 }; /* of a removal with a moment of 10 ms between them */
 
 TEXT(name_processes, "cgroup.procs");
 TEXT(name_kill, "cgroup.kill");
@@ -34,6 +34,16 @@ TEXT(path_namespace, "/proc/self/ns/pid");
 
 /* --- files ------------------------------------------------------------------------------- */
 
+/* Writes a whole text at once, as these files want it. */
+static long write_whole(long fd, const char *text, long size) {
+  long result = 0;
+  for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
+    result = RAW3(__NR_write, fd, text, size);
+    if (result == size || (result < 0 && result != -EINTR)) return result;
+  }
+  return result < 0 ? result : -EIO;
+}
+
 static long write_number(int directory, const char *name, uint64_t number, bool has_period) {
   char text[48];
   char *at = put_number(text, number);
@@ -43,7 +53,7 @@ static long write_number(int directory, const char *name, uint64_t number, bool 
   }
   long fd = RAW4(__NR_openat, directory, name, O_WRONLY | O_CLOEXEC, 0);
   if (fd < 0) return fd;
-  long result = RAW3(__NR_write, fd, text, at - text);
+  long result = write_whole(fd, text, at - text);
   RAW1(__NR_close, fd);
   return result < 0 ? result : 0;
 }
@@ -271,7 +281,7 @@ long fwsv_groups_enter(groups *groups, bool is_inside, volatile int *limit) {
     const struct group *group = &groups->all[at];
     if (is_inside && group->is_second) continue;
     const char itself = '0';
-    long result = RAW3(__NR_write, group->processes, &itself, 1);
+    long result = write_whole(group->processes, &itself, 1);
     if (result >= 0) continue;
     *limit = first_limit(group);
     if (is_required(groups) && group->limits != 0) return result;

@@ -308,8 +308,15 @@ class Run:
         if self.group != "limits":
             return []
 
+        def is_alive(pid):
+            try:
+                with open(f"/proc/{pid}/cmdline", "rb") as file:
+                    return file.read() != b""
+            except OSError:
+                return False
+
         def dead():
-            return [path for path in tree_groups.left() if not os.path.exists("/proc/" + path.split("-")[-2])]
+            return [path for path in tree_groups.left() if not is_alive(path.split("-")[-2])]
 
         # Another run may be about to remove what its fault has left.
         end = time.monotonic() + 30
