@@ -23,7 +23,19 @@ import flowworker
 
 OF_HOST = "code, host's function"
 SANDBOXED = "subprocess, sandbox"
-TYPES = ["subprocess", SANDBOXED, "docker", "docker, one container", "slurm", "code", OF_HOST, "notebook", "nbdocker"]
+LIMITED = "subprocess, tree limits"
+TYPES = [
+    "subprocess",
+    SANDBOXED,
+    LIMITED,
+    "docker",
+    "docker, one container",
+    "slurm",
+    "code",
+    OF_HOST,
+    "notebook",
+    "nbdocker",
+]
 CASES = [
     "success", "failure", "signal", "timeout", "cancel", "background child", "both streams", "flood with a limit",
     "bytes that are no text", "missing run directory", "retries", "words", "quoting", "strict placeholders",
@@ -104,6 +116,9 @@ class Kind:
         kind, more = self.name.split(",")[0], {}
         if self.name == SANDBOXED:
             more = {"sandbox": True}
+        if self.name == LIMITED:
+            # As far as control groups can be had here.
+            more = {"tree_limits": {"memory": 1 << 40, "cpus": 100, "pids": 4000, "required": False}}
         if kind in ("docker", "nbdocker"):
             more = {"host": variable("FW_TEST_DOCKER")}
         if kind == "docker":
