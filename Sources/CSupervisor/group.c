@@ -123,7 +123,7 @@ static void set_name(groups *groups) {
   *at = 0;
 }
 
-/* Removes the groups of monitors that have been killed. A group that has processes stays, because the kernel refuses. */
+/* Removes the groups of monitors that have been killed. One that has processes stays, because the kernel refuses. */
 static void sweep(int parent) {
   char prefix[GROUP_NAME];
   char *end = put_number(put_prefix(prefix), namespace_number());

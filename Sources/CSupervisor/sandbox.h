@@ -97,8 +97,8 @@ typedef struct {
 HIDDEN void fwsv_init(init_job *job) __attribute__((noreturn));
 
 /* What the init tells on the pair is a reply without processes, with some members only:
- *   FWSV_STARTED  stage, is_direct, layers, landlock, kept; the message has the credentials of the command, whose pid the
- *                 kernel translates, and descriptors of new namespaces that may be kept
+ *   FWSV_STARTED  stage, is_direct, layers, landlock, kept; the message has the credentials of the command, whose pid
+ *                 the kernel translates, and descriptors of new namespaces that may be kept
  *   FWSV_FAILED   stage, error, limit, path, landlock
  *   FWSV_ENDED    status, duration (the monotonic clock at the end), user, system, peak. `left` 0 says that nobody is
  *                 left, and nobody can come any more; tree_user and tree_system are then known. Where others are left

@@ -196,7 +196,8 @@ final class ClusterAgent: @unchecked Sendable {
     /// The number of bytes of the standard input that the command's pipe has taken.
     case inputTaken(Int)
     /// The command has closed its standard input.
-    case inputClosed
+    /// With the errno of a write that failed; 0 if the command has closed its standard input.
+    case inputClosed(Int32)
     /// A message of the scheduler about the queue.
     case queued(String)
     /// The link and srun have ended.
@@ -290,7 +291,7 @@ final class ClusterAgent: @unchecked Sendable {
     case .output(let stream, let bytes): return .output(stream, bytes)
     case .reply(let reply): return .reply(reply)
     case .inputTaken(let count): return .inputTaken(count)
-    case .inputClosed: return .inputClosed
+    case .inputClosed(let error): return .inputClosed(error)
     case .acknowledgement: return .nothing
     case .refused:
       close()

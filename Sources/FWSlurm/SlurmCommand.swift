@@ -328,7 +328,9 @@ final class SlurmCommand: RunningCommand {
         case .inputTaken(let count):
           input?.note(taken: count)
           sendInput()
-        case .inputClosed: input?.finish("the command has closed its standard input")
+        case .inputClosed(let error):
+          input?.finish(error: error)
+          if input?.failure != nil { endBecause(.engineFailed) }
         case .end: srunEnded()
         }
       case .settling:

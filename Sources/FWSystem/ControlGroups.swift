@@ -22,7 +22,9 @@ package struct ControlGroup {
   /// A machine may have both versions, and a controller is in one of them. Of version 2 there is a group also where it
   /// can limit nothing of this, beside one of version 1: its processes can be ended together.
   package static func find(_ asked: [Controller]) -> [ControlGroup] {
-    guard let own = Files.read("/proc/thread-self/cgroup"), let mounts = Files.read("/proc/self/mountinfo") else { return [] }
+    guard let own = Files.read("/proc/thread-self/cgroup"), let mounts = Files.read("/proc/self/mountinfo") else {
+      return []
+    }
     let places = Hierarchy.all(own: text(own), mounts: text(mounts))
     var groups: [ControlGroup] = []
     for place in places where place.version == 1 {

@@ -7,8 +7,9 @@
  *
  * A line for each step: "NAME ok", "NAME failed: OUTCOME: MESSAGE", or "NAME WRONG: WHY". A step is wrong if it says
  * success and its output is not right, if it failed without a reason of one line, and if it does not end. After the
- * steps no call fails any more: the pool is freed, and a step of a new pool has to succeed ("after"). The last line is
- * "descriptors N, sockets N, supervisors and monitors N", what is there then.
+ * steps no call fails any more: the pool is freed, and a step of a new pool has to succeed ("after"). Warnings of the
+ * log are lines that begin with "log: ". The last line is "descriptors N, sockets N, supervisors and monitors N", what
+ * is there then.
  */
 #define _GNU_SOURCE
 #include "host.h"
@@ -446,6 +447,14 @@ static void after(fw_pool *pool)
 /* Limits of all processes that no step here reaches, without the brace at the end. */
 #define TREE "{\"memory\":1073741824,\"cpus\":4,\"pids\":100"
 
+/** Prints what the library cannot tell in a result. */
+static void on_log(fw_log_level level, const char *message, void *payload)
+{
+    (void)level;
+    (void)payload;
+    printf("log: %s\n", message);
+}
+
 static fw_pool *open_pool(const char *name)
 {
     char text[TEXT];
@@ -541,6 +550,8 @@ int main(int count, char **arguments)
     char path[TEXT];
     snprintf(path, sizeof path, "%s/spill", directory);
     mkdir(path, 0777);
+    fw_error *error = NULL;
+    refused("log", fw_set_log(FW_LOG_WARNING, on_log, NULL, NULL, &error), &error);
     fw_pool *pool = open_pool("pool");
     if (pool != NULL)
         groups[at].run(pool);

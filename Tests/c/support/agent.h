@@ -80,6 +80,10 @@ static inline bool agent_receive(void)
         CHECK(taken > agent_taken && taken <= agent_sent);
         agent_taken = taken;
     } else if (frame_kind == FWA_CLOSED) {
+        int32_t error = -1;
+        CHECK(frame_size == sizeof error);
+        memcpy(&error, frame, sizeof error);
+        CHECK_INT(error, 0);
         agent_closed = true;
     } else if (frame_kind == FWA_REPLY) {
         memset(&agent_reply, 0, sizeof agent_reply);
