@@ -1,6 +1,7 @@
 """The control groups of this machine, as the tests of limits of the tree see them, and groups for an ordinary user."""
 
 import os
+import time
 from pathlib import Path
 
 #: The limits, and the controllers that keep them.
@@ -115,5 +116,14 @@ class Delegated:
             (folder / "cgroup.procs").write_text("0", encoding="ascii")
 
     def remove(self):
+        """Removes them. A host's monitors end a moment after it, and are in them until then."""
+        end = time.monotonic() + 60
         for folder in reversed(self.folders):
-            folder.rmdir()
+            while True:
+                try:
+                    folder.rmdir()
+                    break
+                except OSError:
+                    if time.monotonic() > end:
+                        raise
+                    time.sleep(0.01)
