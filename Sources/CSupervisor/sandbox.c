@@ -110,6 +110,7 @@ static long begin(sandbox_state *state, const start_job *job, fwsv_reply *reply)
     init.request = job->request;
     init.fds = job->fds;
     init.texts = job->texts;
+    init.groups = job->groups;
     init.channel = job->channel;
     init.pair = ends[1];
     init.others_end = ends[0];
@@ -131,7 +132,7 @@ static long begin(sandbox_state *state, const start_job *job, fwsv_reply *reply)
 static long start_alone(sandbox_state *state, const start_job *job, fwsv_reply *reply, int *group) {
   long result = fwsv_make_ruleset(&state->now, job->fds[FWSV_FD_RUNDIR], reply);
   if (result < 0) return result;
-  result = fwsv_spawn(job->request, job->fds, job->texts, &state->now, reply, group);
+  result = fwsv_spawn(job->request, job->fds, job->texts, &state->now, job->groups, reply, group);
   if (state->now.ruleset >= 0) RAW1(__NR_close, state->now.ruleset);
   return result;
 }

@@ -89,6 +89,7 @@ typedef struct {
   const fwsv_request *request;
   const int *fds;
   const texts *texts;
+  groups *groups;       /* NULL for none */
   int pair, others_end; /* of the socket pair: the init's end and the monitor's */
   int channel;          /* the monitor's, or -1 */
   bool is_kept;         /* the network namespace, and its user namespace, are those of a command before */
@@ -98,8 +99,8 @@ typedef struct {
 HIDDEN void fwsv_init(init_job *job) __attribute__((noreturn));
 
 /* What the init tells on the pair is a reply without processes, with some members only:
- *   FWSV_STARTED  stage, is_direct, layers, landlock; the message has the credentials of the command, whose pid the
- *                 kernel translates, and descriptors of new namespaces that may be kept
+ *   FWSV_STARTED  stage, is_direct, layers, landlock, kept; the message has the credentials of the command, whose pid
+ *                 the kernel translates, and descriptors of new namespaces that may be kept
  *   FWSV_FAILED   stage, error, limit, path, landlock
  *   FWSV_ENDED    status, duration (the monotonic clock at the end), user, system, peak. `left` 0 says that nobody is
  *                 left, and nobody can come any more; tree_user and tree_system are then known. Where others are left
@@ -129,6 +130,7 @@ typedef struct {
   const fwsv_request *request;
   const int *fds;
   const texts *texts;
+  groups *groups; /* NULL for none */
   int channel;
 } start_job;
 

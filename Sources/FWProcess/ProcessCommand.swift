@@ -103,6 +103,7 @@ final class ProcessCommand: RunningCommand {
     default:
       if reply.left == 0 { launcher.take(channel, isLast: isLast) }
       var end = CommandEnd(reply, sandbox: shell.options.sandbox)
+      if let limits = shell.options.treeLimits { end.record(limits, reply, launcher.isSuccess) }
       // The shell would have outlived its program, and reported the signal as a status and with a line of its own.
       if reply.is_direct != 0, !size.isWords, end.outcome == .signaled, let signal = end.signal {
         end.outcome = .exited
@@ -153,7 +154,8 @@ extension CommandEnd {
     }
     if reply.is_lost != 0 { loss = "process 1 of its sandbox was killed" }
     if reply.has_tree != 0 {
-      treeUsage = TreeUsage(user: Double(reply.tree_user) / 1e6, system: Double(reply.tree_system) / 1e6)
+      treeUsage = TreeUsage(
+        user: Double(reply.tree_user) / 1e6, system: Double(reply.tree_system) / 1e6, peakMemory: nil)
     }
     take(reply, of: sandbox)
     isEnded = reply.left == 0 && reply.is_unsure == 0

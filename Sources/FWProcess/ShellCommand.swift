@@ -79,6 +79,7 @@ package struct ShellCommand {
         return failure
       }
     }
+    if let limits = options.treeLimits, let failure = StepFailure(limits, reply) { return failure }
     switch (Int(reply.stage), reply.error) {
     case (FWSV_AT_EXEC, ENOENT): return StepFailure("the shell \(shell) or its interpreter does not exist")
     case (FWSV_AT_EXEC, EACCES): return StepFailure("the shell \(shell) is not an executable file")

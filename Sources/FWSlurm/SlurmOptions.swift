@@ -69,6 +69,9 @@ package struct SlurmOptions: WorkerOptions {
       startTimeout = try value.requireSeconds()
     } else if key == "background", value.string == "leave" {
       throw ValidationError("a slurm worker cannot have \"background\": \"leave\", because a job ends with its step")
+    } else if key == "tree_limits" {
+      throw ValidationError(
+        "a slurm worker has no \"tree_limits\": the cluster limits a job by \"memory\" and \"cpus\"")
     } else {
       return try process.read(key, value)
     }

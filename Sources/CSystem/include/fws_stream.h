@@ -33,7 +33,7 @@ int fws_socket_pair(int ends[_Nonnull 2]);
 int fws_stream_pair(int ends[_Nonnull 2]);
 
 /* The most descriptors that one message carries. */
-enum { FWS_MESSAGE_FDS = 6 };
+enum { FWS_MESSAGE_FDS = 10 };
 
 /* Sends parts and descriptors as one message, and tries again while the system is short of memory. Returns how many
  * bytes went; -1 and errno, which is EAGAIN if the time of fws_stream_send_within() has passed. */

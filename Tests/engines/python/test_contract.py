@@ -23,8 +23,10 @@ import flowworker
 
 OF_HOST = "code, host's function"
 SANDBOXED = ("subprocess, sandbox", "slurm, sandbox", "code, sandbox", "notebook, sandbox")
+LIMITED = "subprocess, tree limits"
 TYPES = [
-    "subprocess", "docker", "docker, one container", "slurm", "code", OF_HOST, "notebook", "nbdocker", *SANDBOXED,
+    "subprocess", LIMITED, "docker", "docker, one container", "slurm", "code", OF_HOST, "notebook", "nbdocker",
+    *SANDBOXED,
 ]  # fmt: skip
 CASES = [
     "success", "failure", "signal", "timeout", "cancel", "background child", "both streams", "flood with a limit",
@@ -113,6 +115,9 @@ class Kind:
         if self.name in SANDBOXED:
             # The modules of a code worker are in a folder in /tmp, which is there again if it is named.
             more = {"sandbox": {"read": ["/", str(self.tmp_path)]} if kind == "code" else True}
+        if self.name == LIMITED:
+            # As far as control groups can be had here.
+            more = {"tree_limits": {"memory": 1 << 40, "cpus": 100, "pids": 4000, "required": False}}
         if kind in ("docker", "nbdocker"):
             more = {"host": variable("FW_TEST_DOCKER")}
         if kind == "docker":

@@ -71,12 +71,15 @@ def Subprocess(
     options: Optional[Values] = None,
     limit: Optional[int] = None,
     sandbox: Optional[Sandbox] = None,
+    tree_limits: Optional[Values] = None,
 ) -> Spec:
     """Returns the specification of a subprocess worker; see `WorkerSpec` for the parameters.
 
     `sandbox` is the option of this name: True, or a mapping, bounds what the commands can reach.
+    `tree_limits` is the option of this name: a mapping limits all processes of a command together.
     """
     options = _with(options, "sandbox", sandbox)
+    options = _with(options, "tree_limits", tree_limits)
     return _spec(LIB.fw_spec_subprocess, identifier, volume, options, limit, variables=variables, env=env)
 
 
