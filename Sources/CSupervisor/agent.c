@@ -216,7 +216,7 @@ static bool take(agent_state *link, const char *bytes, size_t count) {
     link->taken = 0;
     link->has_asked = false;
     if (link->head.kind == FWA_HOLD) {
-      link->until = fwsv_monotonic() + link->hold;
+      link->until = later(fwsv_monotonic(), link->hold);
       /* The request for the next command would wait until this frame is acknowledged. */
       fwsv_link_append(link, FWA_ACK, NULL, 0);
       link->due = 0;
@@ -335,7 +335,7 @@ static void tell_end(agent_state *link) {
   close_fd(&link->pipes[1]);
   close_fd(&link->rundir);
   link->is_running = link->has_reply = false;
-  if (link->run.hold >= 0) link->until = fwsv_monotonic() + link->run.hold;
+  if (link->run.hold >= 0) link->until = later(fwsv_monotonic(), link->run.hold);
 }
 
 static void poll_streams(agent_state *link) {

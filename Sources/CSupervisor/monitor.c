@@ -202,7 +202,7 @@ static void run(state *state) {
   state->early[0] = state->early[1] = 0;
   state->main_ended = state->is_empty = state->is_forced = false;
   state->phase = MONITOR_WATCHING;
-  state->deadline = state->request.timeout < 0 ? INT64_MAX : state->began + state->request.timeout;
+  state->deadline = state->request.timeout < 0 ? INT64_MAX : later(state->began, state->request.timeout);
   state->group = -1;
   int pid = start(state);
   if (pid == 0) pid = settle(state);

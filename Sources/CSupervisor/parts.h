@@ -68,6 +68,11 @@ INLINE char *put_number(char *at, uint64_t number) {
 
 /* process.c: clocks, in nanoseconds, and signals. */
 HIDDEN int64_t fwsv_monotonic(void);
+
+/* A time so many nanoseconds later, which are not negative. What is too long never comes. */
+INLINE int64_t later(int64_t time, int64_t nanoseconds) {
+  return nanoseconds > INT64_MAX - time ? INT64_MAX : time + nanoseconds;
+}
 HIDDEN int64_t fwsv_wall(void);
 /* Microseconds of processor time. */
 HIDDEN int64_t fwsv_user_time(const struct rusage *usage);

@@ -225,7 +225,7 @@ void fwsv_watch_wait(state *state, int64_t until) {
     } else if (request.kind == FWSV_LIMIT && state->phase == MONITOR_WATCHING &&
                state->reply.reason == FWSV_BY_ITSELF && state->deadline != 0) {
       state->request.grace = request.grace;
-      state->deadline = request.timeout < 0 ? INT64_MAX : fwsv_monotonic() + request.timeout;
+      state->deadline = request.timeout < 0 ? INT64_MAX : later(fwsv_monotonic(), request.timeout);
     }
   }
   /* model: HOST_GONE */
@@ -233,7 +233,8 @@ void fwsv_watch_wait(state *state, int64_t until) {
     RAW1(__NR_close, state->channel);
     state->channel = -1;
     if (state->phase == MONITOR_WATCHING) {
-      int64_t until = state->request.host_gone_timeout > 0 ? fwsv_monotonic() + state->request.host_gone_timeout : 0;
+      int64_t until =
+          state->request.host_gone_timeout > 0 ? later(fwsv_monotonic(), state->request.host_gone_timeout) : 0;
       if (until < state->deadline) state->deadline = until;
     }
   }
@@ -242,7 +243,7 @@ void fwsv_watch_wait(state *state, int64_t until) {
 static void ask(state *state) {
   int64_t now = fwsv_monotonic();
   state->phase = MONITOR_ASKING;
-  state->deadline = now + state->request.grace;
+  state->deadline = later(now, state->request.grace);
   state->round = now;
   fwsv_watch_clear(state);
 }
