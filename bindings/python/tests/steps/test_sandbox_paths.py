@@ -89,6 +89,20 @@ def test_a_link_to_what_is_the_kernels(place, outside, more, path):
     refused(run(place, "touch ran", sandbox=dict(more, write=[str(outside / "link")])), outside / "link")
 
 
+def test_a_link_to_the_root(place, outside, more):
+    (outside / "link").symlink_to("/")
+    sandbox = dict(more, write=[str(outside / "link")])
+    refused(run(place, "touch ran", sandbox=sandbox), outside / "link", "leads to the root directory")
+    assert not (place / "ran").exists()
+
+
+def test_a_run_directory_that_was_removed(place, outside, more):
+    """It is open by the time that the sandbox of the second command is made."""
+    if not more:
+        pytest.skip("the run directory is a mount, which cannot be removed")
+    refused(run(place, "rmdir ../run", "true", sandbox=dict(more, write=[str(outside)])), "run directory", "not exist")
+
+
 @pytest.mark.parametrize("name", ["new\nline", "sp ace", "quo'te\"", "\u00e4\U0001f600", "back\\slash", "*"])
 def test_names_of_any_characters(place, outside, more, name):
     (outside / name).mkdir()
@@ -206,3 +220,16 @@ def test_a_mount_below_a_path_of_write(place, outside, more, python_env):
         command = "echo x > ../data/f; (echo y > ../data/below/f) 2>/dev/null && echo written; true"
         outcome, _, shown = in_mounts(change, place, command, sandbox, python_env)
         assert (outcome, shown) == ("exited", "written\n" if named or more else "")
+
+
+def test_a_file_system_that_counts_no_links(place, more, python_env):
+    """What has no links was not therefore removed."""
+    if os.geteuid() != 0 or shutil.which("unshare") is None or not os.access("/dev/fuse", os.R_OK | os.W_OK):
+        pytest.skip("it needs root, unshare and /dev/fuse")
+    program = os.path.join(os.path.dirname(os.path.abspath(__file__)), "sandbox_fuse.py")
+    words = ["unshare", "--mount", "--propagation", "private", sys.executable, program, str(place), json.dumps(more)]
+    done = subprocess.run(words, env=python_env, stdout=subprocess.PIPE, check=True)
+    outcome, shown = json.loads(done.stdout)
+    if outcome == "skipped":
+        pytest.skip("FUSE cannot be mounted: " + shown)
+    assert (outcome, shown) == ("exited", "{}\n".format(place))
