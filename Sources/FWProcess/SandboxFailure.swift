@@ -24,8 +24,7 @@ extension StepFailure {
       self.init(.spawnFailed, reason, likely: StepFailure.likely("a newer kernel has it", options))
       return
     }
-    let (layer, call) = StepFailure.layer(
-      stage, hasUser: reply.layers & UInt32(FWSV_LAYER_USER) != 0, hasTmp: reply.layers & UInt32(FWSV_LAYER_TMP) != 0)
+    let (layer, call) = StepFailure.layer(stage, hasUser: reply.layers & UInt32(FWSV_LAYER_USER) != 0)
     let remedy = StepFailure.remedy(stage, reply.error)
     self.init(
       "the sandbox cannot have \(layer)", reply.error, call: call,
@@ -42,14 +41,14 @@ extension StepFailure {
   }
 
   /// What was about to be made at a stage, and the call that failed.
-  private static func layer(_ stage: Int, hasUser: Bool, hasTmp: Bool) -> (String, String?) {
+  private static func layer(_ stage: Int, hasUser: Bool) -> (String, String?) {
     switch stage {
     case FWSV_AT_NAMESPACES: return (hasUser ? "a user namespace" : "a mount namespace", "clone")
     case FWSV_AT_MAPS: return ("a user namespace: the user could not be mapped", "uid_map")
     case FWSV_AT_VIEW: return ("a view of the files that is read-only", "mount")
     case FWSV_AT_PROC: return ("a /proc of its own", "mount")
     case FWSV_AT_DEVICES: return ("a /dev of its own", "mount")
-    case FWSV_AT_COVER: return (hasTmp ? "an empty /run and a /tmp of its own" : "an empty /run", "mount")
+    case FWSV_AT_COVER: return ("an empty /run and a /tmp of its own", "mount")
     case FWSV_AT_LOOPBACK: return ("a loopback in its network namespace", "ioctl")
     case FWSV_AT_RULESET: return ("its Landlock rules", "landlock_create_ruleset")
     case FWSV_AT_RULE: return ("its Landlock rules", "landlock_add_rule")

@@ -6,6 +6,7 @@ import stat
 import tempfile
 
 import pytest
+from sandbox_mounts import in_mounts
 from sandbox_steps import ALONE, reason, run, text
 
 pytestmark = pytest.mark.usefixtures("namespaces")
@@ -111,3 +112,12 @@ def test_the_umask_of_the_host_is_not_of_the_view(covered):
         os.umask(before)
     assert shown.split() == ["755", "755", "0077"]
     assert stat.S_IMODE(os.stat(covered).st_mode) == 0o700
+
+
+def test_what_cannot_be_covered(place, python_env):
+    """The message does not blame /tmp alone: here it is /var/run."""
+    if str(place).startswith("/var/"):
+        pytest.skip("the run directory is in /var, which the test covers")
+    change = "mount -t tmpfs none /var; ln -s run /var/run"
+    outcome, why, _ = in_mounts(change, place, "true", {}, python_env)
+    assert outcome == "spawn_failed" and "cannot have an empty /run and a /tmp of its own" in why, why

@@ -89,6 +89,14 @@ def test_a_link_in_a_place_that_has_another_name(place, outside, elsewhere, more
     assert is_untouched(elsewhere)
 
 
+def test_a_sandbox_that_need_not_hold(place, elsewhere, more):
+    """A path is never passed over."""
+    (place / "a/out").mkdir(parents=True)
+    sandbox = dict(more, write=[str(place / "a/out")], required=False)
+    refused(run(place, turned("made anew", elsewhere), "touch a/out/escaped", sandbox=sandbox), BELOW)
+    assert is_untouched(elsewhere)
+
+
 def test_a_link_to_a_secret(place, outside, elsewhere, more):
     (place / "data").write_text("")
     sandbox = dict(more, read=["system", str(place / "data")])

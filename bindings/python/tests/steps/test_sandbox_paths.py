@@ -9,6 +9,7 @@ import subprocess
 import sys
 
 import pytest
+from sandbox_mounts import in_mounts
 from sandbox_steps import ALONE, reason, run, text
 
 import flowworker
@@ -172,29 +173,6 @@ def test_a_path_that_is_not_absolute_and_plain(place, more, key, path):
 def test_a_call_that_there_is_not(place, more):
     with pytest.raises(flowworker.DocumentError, match="opne.*did you mean.*open"):
         run(place, "true", sandbox=dict(more, syscalls={"refuse": ["opne"]}))
-
-
-#: Runs one step in mounts of its own.
-MOUNTED = """
-import json, sys
-sys.path[:0] = [{tests!r}, {package!r}]
-from sandbox_steps import reason, run
-result = run({place!r}, {command!r}, sandbox={sandbox!r})
-print(json.dumps([result.outcome, result.explanation and reason(result), result.text]))
-"""
-
-
-def in_mounts(change, place, command, sandbox, python_env):
-    """The outcome, reason and output of a step where mounts were changed by a shell before."""
-    if os.geteuid() != 0 or shutil.which("unshare") is None:
-        pytest.skip("it needs root and unshare")
-    tests = os.path.dirname(os.path.abspath(__file__))
-    code = MOUNTED.format(
-        tests=tests, package=python_env["PYTHONPATH"], place=str(place), command=command, sandbox=sandbox
-    )
-    words = ["unshare", "--mount", "--propagation", "private", "sh", "-ec", change + '; exec "$@"', "sh"]
-    done = subprocess.run([*words, sys.executable, "-c", code], env=python_env, stdout=subprocess.PIPE)
-    return json.loads(done.stdout)
 
 
 def test_a_run_directory_that_is_read_only(place, more, python_env):
