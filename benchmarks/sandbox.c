@@ -1,11 +1,12 @@
 /*
- * What does a sandbox cost a step, and what do other programs take that make one?
+ * What do a sandbox and limits of all processes cost a step, and what do other programs take that make a sandbox?
  *
  * Limit: the same step without; then each of the other programs, by a bare posix_spawn and waitpid of the same
  * /bin/true. The folder in which this is started is the run directory.
  */
 #define _GNU_SOURCE
 #include <spawn.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -20,13 +21,12 @@ extern char **environ;
 
 static fw_step *step;
 
-static fw_worker *make_sandboxed(const char *sandbox)
+static fw_worker *make_bounded(const char *options)
 {
     char json[512];
     fw_worker *worker;
     fw_error *error;
-    snprintf(json, sizeof json, "{\"name\": \"bench\", \"type\": \"subprocess\", \"options\": {\"sandbox\": %s}}",
-             sandbox);
+    snprintf(json, sizeof json, "{\"name\": \"bench\", \"type\": \"subprocess\", \"options\": %s}", options);
     need(fw_worker_create(json, FW_ZERO_TERMINATED, &worker, &error), error);
     return worker;
 }
@@ -103,16 +103,38 @@ static const struct {
     {"sandbox: true, against unshare -Urpfm --mount-proc", util_linux},
 };
 
+#define LIMITS "{\"memory\": 1073741824, \"cpus\": 4, \"pids\": 100}"
+
+/* Whether a worker's step can run here. */
+static bool can_run(const fw_worker *worker)
+{
+    fw_result *result;
+    fw_error *error;
+    need(fw_worker_exec(worker, step, NULL, ".", &result, &error), error);
+    bool can = fw_result_returncode(result) == 0;
+    if (!can)
+        printf("note\t%s: its figures are left out\n", fw_result_message(result));
+    fw_result_free(result);
+    return can;
+}
+
 int main(void)
 {
     step = make_step_of("[\"/bin/true\"]", "");
     fw_worker *without = make_worker();
-    fw_worker *alone = make_sandboxed("{\"network\": \"host\", \"private_tmp\": false, \"processes\": \"host\"}");
-    fw_worker *of_host = make_sandboxed("{\"network\": \"host\"}");
-    fw_worker *whole = make_sandboxed("true");
+    fw_worker *alone =
+        make_bounded("{\"sandbox\": {\"network\": \"host\", \"private_tmp\": false, \"processes\": \"host\"}}");
+    fw_worker *of_host = make_bounded("{\"sandbox\": {\"network\": \"host\"}}");
+    fw_worker *whole = make_bounded("{\"sandbox\": true}");
+    fw_worker *limited = make_bounded("{\"tree_limits\": " LIMITS "}");
+    fw_worker *both = make_bounded("{\"sandbox\": true, \"tree_limits\": " LIMITS "}");
     ask("sandbox: Landlock and the filter alone", plain, (struct question){alone, without, NULL});
     ask("sandbox: true, but the network of the host", plain, (struct question){of_host, without, NULL});
     ask("sandbox: true", plain, (struct question){whole, without, NULL});
+    if (can_run(limited)) {
+        ask("tree_limits: memory, cpus and pids", plain, (struct question){limited, without, NULL});
+        ask("the same with sandbox: true, against that sandbox", plain, (struct question){both, whole, NULL});
+    }
     for (size_t at = 0; at < sizeof others / sizeof *others; at++) {
         if (run_program(others[at].words) != 0)
             printf("note\t%s is not installed, or may not make namespaces: its figures are left out\n",
@@ -120,6 +142,8 @@ int main(void)
         else
             ask(others[at].text, program, (struct question){whole, NULL, others[at].words});
     }
+    fw_worker_free(both);
+    fw_worker_free(limited);
     fw_worker_free(whole);
     fw_worker_free(of_host);
     fw_worker_free(alone);

@@ -42,9 +42,10 @@ long fwsv_drop_capabilities(void) {
 
 static long install_filter(const sandbox *sandbox) {
   const fwsv_sandbox *block = sandbox->block;
-  int which = has_namespaces(sandbox)                 ? FWSV_FILTER_NAMESPACES
-              : sandbox->layers & FWSV_LAYER_LANDLOCK ? FWSV_FILTER_LANDLOCK
-                                                      : FWSV_FILTER_ALONE;
+  int which = sandbox->layers & FWSV_LAYER_LANDLOCK ? FWSV_FILTER_LANDLOCK : FWSV_FILTER_ALONE;
+  /* A view covers sockets of the host that are files. Those with abstract names are bounded by an own network, which
+   * a list of ports has not, or by the scope of Landlock. */
+  if (has_namespaces(sandbox) && (!block->has_ports || sandbox->has_scope)) which = FWSV_FILTER_NAMESPACES;
   struct sock_fprog program;
   zero(&program, sizeof program);
   program.len = (unsigned short)block->lengths[which];

@@ -68,7 +68,7 @@ static long set_up(init_job *job, fwsv_reply *note, int *signals) {
   /* The command has the same user, and must not read this memory. */
   RAW5(__NR_prctl, PR_SET_DUMPABLE, 0, 0, 0, 0);
   int group;
-  return fwsv_spawn(job->request, job->fds, job->texts, sandbox, note, &group);
+  return fwsv_spawn(job->request, job->fds, job->texts, sandbox, job->groups, note, &group);
 }
 
 /* The command's descriptors are the command's alone from here on, or the end of a pipe would not be seen. */

@@ -162,6 +162,7 @@ static long create(const sandbox *sandbox, long version, rules *rules) {
 long fwsv_make_ruleset(sandbox *sandbox, int rundir, fwsv_reply *reply) {
   const fwsv_sandbox *block = sandbox->block;
   sandbox->ruleset = -1;
+  sandbox->has_scope = false;
   if ((sandbox->layers & FWSV_LAYER_LANDLOCK) == 0) return 0;
   reply->stage = FWSV_AT_RULESET;
   long version = RAW3(__NR_landlock_create_ruleset, 0, 0, GIVE_VERSION);
@@ -185,5 +186,6 @@ long fwsv_make_ruleset(sandbox *sandbox, int rundir, fwsv_reply *reply) {
     return result;
   }
   sandbox->ruleset = (int)rules.fd;
+  sandbox->has_scope = version >= 6;
   return 0;
 }

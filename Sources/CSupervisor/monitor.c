@@ -27,6 +27,7 @@ static void take_fds(state *state, const fwsv_request *request, const int *fds, 
     if (which == FWSV_FD_TEXTS && !request->has_file) continue;
     if (which == FWSV_FD_IN && !request->has_input) continue;
     if (which == FWSV_FD_IN_END && !request->has_input_end) continue;
+    if (which >= FWSV_FD_GROUP && (uint32_t)(which - FWSV_FD_GROUP) >= request->groups) break;
     close_fd(state, which);
     state->fds[which] = fds[at++];
   }
@@ -97,6 +98,7 @@ static start_job job_of(state *state) {
   job.request = &state->request;
   job.fds = state->fds;
   job.texts = &state->lists;
+  job.groups = groups_of(state);
   job.channel = state->channel;
   return job;
 }
@@ -115,8 +117,12 @@ static int start(state *state) {
   if (error < 0) return error;
   out->stage = FWSV_AT_REQUEST;
   if (!fwsv_read_texts(&state->request, state->table, &state->lists)) return -EINVAL;
+  if (state->request.tree != FWSV_NO_TREE) {
+    error = (int)fwsv_groups_make(&state->groups, &state->request, state->fds, out);
+    if (error < 0) return error;
+  }
   if (state->lists.sandbox == NULL)
-    return fwsv_spawn(&state->request, state->fds, &state->lists, NULL, out, &state->group);
+    return fwsv_spawn(&state->request, state->fds, &state->lists, NULL, groups_of(state), out, &state->group);
   start_job job = job_of(state);
   return fwsv_sandbox_start(&state->sandbox, &job, out, &state->group);
 }
@@ -130,6 +136,7 @@ static void take_start(fwsv_reply *out, const fwsv_reply *note) {
   out->is_direct = note->is_direct;
   out->layers = note->layers;
   out->landlock = note->landlock;
+  for (int limit = 0; limit < FWSV_TREE_LIMITS; limit++) out->kept[limit] = note->kept[limit];
 }
 
 /* Waits until the init has started the command. Returns what start() does, where 0 means that the init has ended, or
@@ -167,15 +174,20 @@ static int settle(state *state) {
   }
 }
 
+/* Removes the control groups, in which nobody is left. */
+static void remove_groups(state *state) {
+  if (state->request.tree == FWSV_NO_TREE) return;
+  state->reply.group_error = (int32_t)-fwsv_groups_remove(&state->groups);
+  for (int at = 0; at < FWSV_GROUPS; at++) close_fd(state, FWSV_FD_GROUP + at);
+}
+
 /* Tells that the command could not be started. */
 static void fail(state *state, int error) {
   fwsv_reply *out = &state->reply;
   close_fd(state, FWSV_FD_IN_END);
+  remove_groups(state);
   out->error = -error;
   out->layers &= FWSV_LAYER_USER; /* nothing holds, but the message may have to name it */
-  /* The kernel has refused nothing; its version is too old. */
-  if (out->stage == FWSV_AT_RULESET && out->landlock != 0 && out->landlock < state->lists.sandbox->landlock)
-    out->error = 0;
   reply(state, FWSV_FAILED);
 }
 
@@ -202,6 +214,7 @@ static void run(state *state) {
     fail(state, pid);
   } else if (pid > 0) {
     out->pid = pid;
+    out->layers |= fwsv_sandbox_gaps(&state->sandbox);
     fwsv_watch_begin(state, pid);
     if (state->request.tell_start) reply(state, FWSV_STARTED);
   }
@@ -211,6 +224,7 @@ static void run(state *state) {
   fwsv_watch(state);
   close_fd(state, FWSV_FD_IN_END);
   fwsv_watch_report(state);
+  if (state->is_empty) remove_groups(state);
   reply(state, FWSV_ENDED);
   if (state->is_empty) {
     if (has_init(state)) fwsv_sandbox_end(&state->sandbox);
@@ -229,6 +243,7 @@ static void run(state *state) {
     RAW3(__NR_read, state->signals, information, sizeof information);
     fwsv_watch_reap(state);
   }
+  if (state->is_empty) remove_groups(state);
 }
 
 void fwsv_monitor(int channel, int host) {
@@ -242,6 +257,7 @@ void fwsv_monitor(int channel, int host) {
   state->request.kind = FWSV_STOP;
   for (int at = 0; at < FWSV_FDS; at++) state->fds[at] = -1;
   zero(&state->sandbox, sizeof state->sandbox);
+  zero(&state->groups, sizeof state->groups);
   state->sandbox.pair = state->sandbox.network = state->sandbox.user = -1;
   state->is_reaper = RAW5(__NR_prctl, PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) >= 0;
   state->signals = open_signals();

@@ -3,6 +3,7 @@
 #ifndef MONITOR_H
 #define MONITOR_H
 
+#include "group.h"
 #include "sandbox.h"
 
 /* A process that cannot be killed in this time is blocked inside the kernel, and is reported. */
@@ -34,12 +35,16 @@ typedef struct {
   int64_t round;     /* when the next round is due */
   uint64_t early[2]; /* signals that came before the command was there: for all processes, for the main one */
   sandbox_state sandbox;
+  groups groups;
   /* The texts of the request, which are here or in a mapping. */
   uint64_t *table;
   size_t mapped;
   texts lists;
   _Alignas(8) char texts[FWSV_INLINE];
 } state;
+
+/* The control groups of the command; NULL if it has no limits of the tree. */
+INLINE groups *groups_of(state *state) { return state->request.tree == FWSV_NO_TREE ? NULL : &state->groups; }
 
 /* Whether the command has an init, which is this process's only child then. */
 INLINE bool has_init(const state *state) { return state->sandbox.init > 0; }

@@ -14,6 +14,12 @@
 
 enum { SECOND = 1000000000 }; /* nanoseconds, the unit of all times here */
 
+/* The kernel's struct rlimit64; that of the C library depends on its options. */
+struct fwsv_rlimit {
+  uint64_t rlim_cur;
+  uint64_t rlim_max;
+};
+
 /* An entry of a directory, as getdents64(2) gives it. */
 struct entry {
   uint64_t inode;
@@ -48,9 +54,9 @@ INLINE int leading_number(const char *text) {
   return number;
 }
 
-/* Writes a number, which is not negative, and returns where its text ends. */
-INLINE char *put_number(char *at, uint32_t number) {
-  char digits[12];
+/* Writes a number, and returns where its text ends. */
+INLINE char *put_number(char *at, uint64_t number) {
+  char digits[20];
   int count = 0;
   do {
     digits[count++] = (char)('0' + number % 10);
@@ -102,6 +108,9 @@ HIDDEN void fwsv_close_all_but(const int *kept);
 /* entry.c: clone(2) with a stack of the child's own. The child calls `body`, and ends with the status that `body`
  * returns. Returns the pid, or a negative errno. */
 HIDDEN long fwsv_clone(unsigned long flags, void *stack_end, int (*body)(void *), void *argument);
+/* The same, and the child begins in a control group of version 2, whose directory is given (clone3(2)). */
+HIDDEN long fwsv_clone_into(int group, unsigned long flags, void *stack, void *stack_end, int (*body)(void *),
+                            void *argument);
 
 /* spawn.c */
 
@@ -119,10 +128,12 @@ HIDDEN bool fwsv_read_texts(const fwsv_request *request, uint64_t *table, texts 
 
 typedef struct sandbox sandbox; /* sandbox.h */
 
-/* Starts the command of a request, in a sandbox or without one (NULL). Returns its pid, and its process group in
- * `group`; or a negative errno, and `reply` says at which stage. */
+typedef struct groups groups; /* group.h */
+
+/* Starts the command of a request, in a sandbox or without one (NULL), and in control groups or without (NULL). Returns
+ * its pid, and its process group in `group`; or a negative errno, and `reply` says at which stage. */
 HIDDEN int fwsv_spawn(const fwsv_request *request, const int *fds, const texts *texts, const sandbox *sandbox,
-                      fwsv_reply *reply, int *group);
+                      groups *groups, fwsv_reply *reply, int *group);
 
 /* tree.c: the processes below this one. */
 typedef struct tree tree;

@@ -8,7 +8,9 @@
 
 #include <errno.h>
 #include <linux/capability.h>
+#include <linux/fcntl.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 /* --- the layers ------------------------------------------------------------------------ */
@@ -25,14 +27,26 @@ static bool is_administrator(void) {
 }
 
 /* The layers that the command may be started without. */
-static uint32_t dispensable(const fwsv_sandbox *block) {
+static uint32_t dispensable(const sandbox *sandbox) {
+  const fwsv_sandbox *block = sandbox->block;
   if (block->is_optional) return ~0u;
-  return block->needed & FWSV_LAYER_NAMESPACES ? ~(block->needed | FWSV_LAYER_NAMESPACES) : ~block->needed;
+  uint32_t needed = block->needed | (sandbox->has_file ? FWSV_LAYER_LANDLOCK : 0);
+  return needed & FWSV_LAYER_NAMESPACES ? ~(needed | FWSV_LAYER_NAMESPACES) : ~needed;
+}
+
+/* Whether the standard input is a file of the host's. Its descriptor is of the host's mounts, so no view keeps the
+ * command from opening it once more, to write (proc(5), fd). Landlock does. */
+static bool is_file_of_host(const start_job *job) {
+  struct stat status;
+  if (!job->request->has_input || RAW2(__NR_fstat, job->fds[FWSV_FD_IN], &status) < 0) return false;
+  if ((status.st_mode & S_IFMT) != S_IFREG) return false;
+  long seals = RAW2(__NR_fcntl, job->fds[FWSV_FD_IN], F_GET_SEALS);
+  return seals < 0 || (seals & F_SEAL_WRITE) == 0;
 }
 
 static void choose_layers(sandbox *sandbox, uint32_t refused) {
   const fwsv_sandbox *block = sandbox->block;
-  sandbox->layers = (block->needed | block->wanted) & ~(refused & dispensable(block));
+  sandbox->layers = (block->needed | block->wanted) & ~(refused & dispensable(sandbox));
   if (!has_namespaces(sandbox)) return;
   /* They are made together: an own /tmp needs a view, and a view needs a /proc of its own. */
   sandbox->layers |= FWSV_LAYER_VIEW | FWSV_LAYER_PROCESSES;
@@ -49,21 +63,28 @@ static uint32_t layers_of(int stage) {
   return is_made ? FWSV_LAYER_NAMESPACES | FWSV_LAYER_USER : 0;
 }
 
-/* Whether the failure says that the layer cannot be had here, and not that the system is short of something. */
-static bool is_refusal(int stage, int error) {
+/* Whether the failure says that the layer cannot be had here at all. */
+static bool is_lasting(int error) {
   return error == EPERM || error == EACCES || error == ENOSYS || error == EINVAL || error == EOPNOTSUPP ||
-         error == ENODEV || error == ENOENT || (error == ENOSPC && stage == FWSV_AT_NAMESPACES);
+         error == ENODEV;
+}
+
+/* Whether the failure says that the layer cannot be had, and not that the system is short of something: there may be no
+ * /proc for the maps, or too many namespaces at the moment. */
+static bool is_refusal(int stage, int error) {
+  return is_lasting(error) || (error == ENOENT && (stage == FWSV_AT_MAPS || stage == FWSV_AT_PROC)) ||
+         (error == ENOSPC && stage == FWSV_AT_NAMESPACES);
 }
 
 /* Gives up the layers whose stage has failed, if the command may be started without them. A later command of this
- * monitor does not try them again, because its user and its limits are the same. */
+ * monitor does not try again what is refused for good, because its user is the same. */
 static bool give_up(sandbox_state *state, int stage, int error) {
   sandbox *sandbox = &state->now;
   uint32_t layers = layers_of(stage);
-  if ((layers & sandbox->layers) == 0 || (layers & ~dispensable(sandbox->block)) != 0) return false;
+  if ((layers & sandbox->layers) == 0 || (layers & ~dispensable(sandbox)) != 0) return false;
   if (!is_refusal(stage, error)) return false;
   sandbox->layers &= ~layers;
-  state->refused |= layers;
+  if (is_lasting(error)) state->refused |= layers;
   return true;
 }
 
@@ -89,6 +110,7 @@ static long begin(sandbox_state *state, const start_job *job, fwsv_reply *reply)
     init.request = job->request;
     init.fds = job->fds;
     init.texts = job->texts;
+    init.groups = job->groups;
     init.channel = job->channel;
     init.pair = ends[1];
     init.others_end = ends[0];
@@ -113,7 +135,7 @@ static long start_alone(sandbox_state *state, const start_job *job, fwsv_reply *
   result = fwsv_make_ruleset(&state->now, job->fds[FWSV_FD_RUNDIR], reply);
   fwsv_forget_places(&state->now);
   if (result < 0) return result;
-  result = fwsv_spawn(job->request, job->fds, job->texts, &state->now, reply, group);
+  result = fwsv_spawn(job->request, job->fds, job->texts, &state->now, job->groups, reply, group);
   if (state->now.ruleset >= 0) RAW1(__NR_close, state->now.ruleset);
   return result;
 }
@@ -131,6 +153,7 @@ int fwsv_sandbox_start(sandbox_state *state, const start_job *job, fwsv_reply *r
   state->now.block = job->texts->sandbox;
   state->now.user = (uint32_t)RAW0(__NR_geteuid);
   state->now.group = (uint32_t)RAW0(__NR_getegid);
+  state->now.has_file = is_file_of_host(job);
   choose_layers(&state->now, state->refused);
   return start(state, job, reply, group);
 }
@@ -138,6 +161,10 @@ int fwsv_sandbox_start(sandbox_state *state, const start_job *job, fwsv_reply *r
 int fwsv_sandbox_start_again(sandbox_state *state, const start_job *job, fwsv_reply *reply, int *group) {
   int error = reply->error;
   return give_up(state, reply->stage, error) ? start(state, job, reply, group) : -error;
+}
+
+uint32_t fwsv_sandbox_gaps(const sandbox_state *state) {
+  return state->now.has_file && !(state->now.layers & FWSV_LAYER_LANDLOCK) ? FWSV_OPEN_INPUT : 0;
 }
 
 /* --- the init ---------------------------------------------------------------------------- */
@@ -173,7 +200,11 @@ bool fwsv_sandbox_read(sandbox_state *state, fwsv_reply *note, int *pid) {
   message.msg_iovlen = 1;
   message.msg_control = control;
   message.msg_controllen = sizeof control;
-  if (state->pair < 0 || fwsv_receive_message(state->pair, &message) != NOTE_SIZE) return false;
+  if (state->pair < 0) return false;
+  long size = fwsv_receive_message(state->pair, &message);
+  /* An init whose end has gone tells nothing more, but may take a while to end. */
+  if (size != NOTE_SIZE && size != -EAGAIN) close_pair(state);
+  if (size != NOTE_SIZE) return false;
   *pid = take_control(state, &message);
   return true;
 }
@@ -183,11 +214,13 @@ bool fwsv_sandbox_is_gone(sandbox_state *state) {
   return state->has_ended;
 }
 
-void fwsv_sandbox_pass(const sandbox_state *state, int signal, bool to_main) {
+void fwsv_sandbox_pass(sandbox_state *state, int signal, bool to_main) {
   init_order order;
   order.signal = signal;
   order.to_main = to_main;
-  fwsv_send_message(state->pair, &order, sizeof order, NULL, 0, -1);
+  long sent = RAW6(__NR_sendto, state->pair, &order, sizeof order, MSG_DONTWAIT | MSG_NOSIGNAL, 0, 0);
+  /* An init that takes no more orders was stopped by somebody. It cannot end its processes, but the kernel can. */
+  if (sent == -EAGAIN && signal == SIGKILL && !to_main) fwsv_sandbox_kill(state);
 }
 
 void fwsv_sandbox_kill(sandbox_state *state) {

@@ -29,6 +29,8 @@ struct sandbox {
   uint32_t user, group; /* effective ids, which stay what they are */
   int ruleset;          /* -1 for none */
   identity *places;     /* that the command may write, by place_of(); an inode 0 is none */
+  bool has_scope;       /* the ruleset keeps the command from sockets with abstract names outside */
+  bool has_file;        /* the standard input is a file of the host's */
 };
 
 INLINE bool has_namespaces(const sandbox *sandbox) { return (sandbox->layers & FWSV_LAYER_NAMESPACES) != 0; }
@@ -116,6 +118,7 @@ typedef struct {
   const fwsv_request *request;
   const int *fds;
   const texts *texts;
+  groups *groups;       /* NULL for none */
   int pair, others_end; /* of the socket pair: the init's end and the monitor's */
   int channel;          /* the monitor's, or -1 */
   bool is_kept;         /* the network namespace, and its user namespace, are those of a command before */
@@ -125,8 +128,8 @@ typedef struct {
 HIDDEN void fwsv_init(init_job *job) __attribute__((noreturn));
 
 /* What the init tells on the pair is a reply without processes, with some members only:
- *   FWSV_STARTED  stage, is_direct, layers, landlock; the message has the credentials of the command, whose pid the
- *                 kernel translates, and descriptors of new namespaces that may be kept
+ *   FWSV_STARTED  stage, is_direct, layers, landlock, kept; the message has the credentials of the command, whose pid
+ *                 the kernel translates, and descriptors of new namespaces that may be kept
  *   FWSV_FAILED   stage, error, limit, path, landlock
  *   FWSV_ENDED    status, duration (the monotonic clock at the end), user, system, peak. `left` 0 says that nobody is
  *                 left, and nobody can come any more; tree_user and tree_system are then known. Where others are left
@@ -156,6 +159,7 @@ typedef struct {
   const fwsv_request *request;
   const int *fds;
   const texts *texts;
+  groups *groups; /* NULL for none */
   int channel;
 } start_job;
 
@@ -180,8 +184,11 @@ HIDDEN bool fwsv_sandbox_read(sandbox_state *state, fwsv_reply *note, int *pid);
 /* Whether the init has ended. What it has told has to be read after this call, and before the end is believed. */
 HIDDEN bool fwsv_sandbox_is_gone(sandbox_state *state);
 
+/* What the layers that hold do not keep: FWSV_OPEN_INPUT or 0. */
+HIDDEN uint32_t fwsv_sandbox_gaps(const sandbox_state *state);
+
 /* Has the init send a signal, once. A signal to all processes reaches each of them, whatever they do meanwhile. */
-HIDDEN void fwsv_sandbox_pass(const sandbox_state *state, int signal, bool to_main);
+HIDDEN void fwsv_sandbox_pass(sandbox_state *state, int signal, bool to_main);
 
 /* Kills the init, and the kernel kills all processes of the sandbox. */
 HIDDEN void fwsv_sandbox_kill(sandbox_state *state);

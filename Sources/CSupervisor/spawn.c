@@ -5,6 +5,7 @@
  * reports a failure by writing to a variable. The child has no signal handlers to reset, because the supervisor has
  * none.
  */
+#include "group.h"
 #include "sandbox.h"
 
 #include <errno.h>
@@ -24,21 +25,17 @@ typedef struct {
   const fwsv_request *request;
   const int *fds;
   const sandbox *sandbox; /* NULL for none */
+  groups *groups;         /* NULL for none */
   int parent;             /* the monitor, or the init of a sandbox */
   char *const *const *lists;
-  char *stack_end;
-  volatile long pid; /* of the child of a leader */
+  char *stack, *stack_end;
+  volatile long pid;       /* of the child of a leader */
+  volatile bool is_inside; /* the child begins in its control group of version 2 */
   volatile uint32_t is_direct;
   volatile uint32_t stage;
   volatile int error;
   volatile int limit;
 } job;
-
-/* The kernel's struct rlimit64; that of the C library depends on its options. */
-struct fwsv_rlimit {
-  uint64_t rlim_cur;
-  uint64_t rlim_max;
-};
 
 static int resource_of(int limit) {
   switch (limit) {
@@ -50,9 +47,9 @@ static int resource_of(int limit) {
   }
 }
 
-static long set_limits(const fwsv_request *request, volatile int *which) {
+static long set_limits(const uint64_t *limits, volatile int *which) {
   for (int limit = 0; limit < FWSV_LIMITS; limit++) {
-    uint64_t value = request->limits[limit];
+    uint64_t value = limits[limit];
     if (value == FWSV_NO_LIMIT) continue;
     struct fwsv_rlimit both;
     both.rlim_cur = both.rlim_max = value;
@@ -102,8 +99,15 @@ static int child(void *argument) {
   job->stage = FWSV_AT_CHDIR;
   bool is_there = job->sandbox != NULL && has_namespaces(job->sandbox);
   if (!is_there && (result = RAW1(__NR_fchdir, job->fds[FWSV_FD_RUNDIR])) < 0) goto failed;
+  const uint64_t *limits = request->limits;
+  uint64_t more[FWSV_LIMITS];
+  if (job->groups != NULL) {
+    job->stage = FWSV_AT_GROUP;
+    if ((result = fwsv_groups_enter(job->groups, job->is_inside, &job->limit)) < 0) goto failed;
+    limits = fwsv_groups_fall_back(job->groups, limits, more);
+  }
   job->stage = FWSV_AT_LIMIT;
-  if ((result = set_limits(request, &job->limit)) < 0) goto failed;
+  if ((result = set_limits(limits, &job->limit)) < 0) goto failed;
 
   /* model: MAIN_RUNNING. Descriptors from 3 on are close-on-exec. */
   uint64_t none = 0;
@@ -119,11 +123,23 @@ failed:
   return UNUSED_STATUS;
 }
 
+/* Where the system cannot start a process in its group, the child enters the group like one of version 1. */
+static long clone_child(job *job, unsigned long flags) {
+  int into = job->groups != NULL ? fwsv_groups_into(job->groups) : -1;
+  if (into >= 0) {
+    job->is_inside = true;
+    long pid = fwsv_clone_into(into, flags, job->stack, job->stack_end, child, job);
+    if (pid >= 0) return pid;
+    job->is_inside = false;
+  }
+  return fwsv_clone(flags | SIGCHLD, job->stack_end, child, job);
+}
+
 /* Makes a session and a process group for the child, which is a child of the monitor and leads neither. */
 static int leader(void *argument) {
   job *job = argument;
   RAW0(__NR_setsid);
-  job->pid = fwsv_clone(CLONE_VM | CLONE_VFORK | CLONE_PARENT | SIGCHLD, job->stack_end, child, job);
+  job->pid = clone_child(job, CLONE_VM | CLONE_VFORK | CLONE_PARENT);
   return 0;
 }
 
@@ -167,7 +183,7 @@ bool fwsv_read_texts(const fwsv_request *request, uint64_t *table, texts *texts)
   return request->sandbox == 0 || fwsv_find_sandbox(request, table, &texts->sandbox);
 }
 
-int fwsv_spawn(const fwsv_request *request, const int *fds, const texts *texts, const sandbox *sandbox,
+int fwsv_spawn(const fwsv_request *request, const int *fds, const texts *texts, const sandbox *sandbox, groups *groups,
                fwsv_reply *reply, int *group) {
   _Alignas(16) char stack[CHILD_STACK];
   job job;
@@ -175,20 +191,23 @@ int fwsv_spawn(const fwsv_request *request, const int *fds, const texts *texts, 
   job.request = request;
   job.fds = fds;
   job.sandbox = sandbox;
+  job.groups = groups;
   job.lists = (char *const *const *)texts->lists;
   job.parent = (int)RAW0(__NR_getpid);
+  job.stack = stack;
   job.stack_end = stack + CHILD_STACK;
   job.stage = FWSV_AT_CLONE;
 
   if (request->is_direct) {
     *group = (int)clone_with_leader(&job);
   } else {
-    job.pid = fwsv_clone(CLONE_VM | CLONE_VFORK | SIGCHLD, stack + CHILD_STACK, child, &job);
+    job.pid = clone_child(&job, CLONE_VM | CLONE_VFORK);
     *group = (int)job.pid;
   }
   reply->stage = (int32_t)job.stage;
   reply->limit = job.limit;
   reply->is_direct = job.is_direct;
+  if (groups != NULL) fwsv_groups_tell_kept(groups, reply);
   if (job.pid < 0) return (int)job.pid;
   if (job.error != 0) {
     while (RAW4(__NR_wait4, job.pid, 0, 0, 0) == -EINTR) {

@@ -257,7 +257,10 @@ static int send_signal(state *state, int signal) {
   } else {
     fwsv_signal_group(state->group, SIGKILL);
   }
-  if (!has_init(state)) return reached;
+  if (!has_init(state)) {
+    if (signal == SIGKILL && groups_of(state) != NULL) fwsv_groups_kill(groups_of(state));
+    return reached;
+  }
   /* The list is for the report. The init reaches all of them, also those that cannot be seen. */
   bool is_listed = state->tree != NULL && !fwsv_tree_is_blind(state->tree);
   if (signal == SIGKILL || !is_listed) fwsv_sandbox_pass(&state->sandbox, signal, false);
@@ -340,6 +343,7 @@ void fwsv_watch_report(state *state) {
   /* The signal went to the group, or the main process was not in the list. */
   if ((out->is_blind || state->tree == NULL) && out->main_signal == 0) out->main_signal = state->asked_main;
   reap_main(state);
+  if (groups_of(state) != NULL) fwsv_groups_tell(groups_of(state), out);
   out->is_unsure = !state->is_reaper && !has_init(state);
   if (has_init(state)) {
     out->is_blind = 0; /* the init reaches all */

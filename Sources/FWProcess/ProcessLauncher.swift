@@ -48,6 +48,8 @@ final class ProcessLauncher: CommandLauncher {
   ) throws(StepFailure) -> any RunningCommand {
     var request = shell.request(timeout: timeout, tellsStart: events != nil)
     request.keep_rundir = isLast ? 0 : 1
+    let groups = shell.options.treeLimits?.groups() ?? []
+    shell.options.treeLimits?.set(in: &request, groups)
     var texts = texts(command, isLast: isLast, &request)
     sandbox?.append(to: &texts, &request)
     guard !texts.isExhausted else { throw .noMemory }
@@ -62,7 +64,7 @@ final class ProcessLauncher: CommandLauncher {
       let streams = fws_streams(
         in: reader?.number ?? -1, in_end: kept, out: pipes.outEnd.number, err: pipes.errEnd.number)
       let channel = try send(request, texts, streams)
-      withExtendedLifetime(reader) {}
+      withExtendedLifetime((reader, groups)) {}
       rundir = nil
       return ProcessCommand(
         channel, pipes, host, self, shell, CommandSize(command), isLast: isLast, tellsStart: events != nil)
@@ -122,6 +124,8 @@ final class ProcessLauncher: CommandLauncher {
     defer { withExtendedLifetime(rundir) {} }
     return try Supervisors.shared.run(request, texts, streams, rundir: rundir.number)
   }
+
+  func isSuccess(_ status: Int32) -> Bool { settings.isSuccess(status) }
 
   /// Takes back the monitor of a command that has left no process.
   func take(_ channel: Channel, isLast: Bool) { if isLast { channel.release() } else { self.channel = channel } }

@@ -9,7 +9,7 @@ extension SandboxOptions {
   private static let ofTemporary: [StaticString] = ["TMPDIR", "TMP", "TEMP"]
 
   /// Whether a variable is not inherited. What the worker or a step sets itself stays.
-  func hides(_ name: UnsafeRawBufferPointer) -> Bool {
+  package func hides(_ name: UnsafeRawBufferPointer) -> Bool {
     func isAmong(_ names: [StaticString]) -> Bool {
       names.contains { $0.utf8CodeUnitCount == name.count && $0.withUTF8Buffer(name.elementsEqual) }
     }

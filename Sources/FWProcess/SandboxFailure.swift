@@ -1,5 +1,5 @@
-internal import CSupervisorClient
-internal import FWBase
+package import CSupervisorClient
+package import FWBase
 internal import FWModel
 internal import Glibc
 
@@ -10,7 +10,7 @@ internal import Glibc
 extension StepFailure {
   /// - Parameter reply: a failure at a stage from FWSV_AT_NAMESPACES to FWSV_AT_FILTER.
   /// - Returns: `nil` for another stage.
-  init?(sandbox options: SandboxOptions, _ reply: fwsv_reply, rundir: CText) {
+  package init?(sandbox options: SandboxOptions, _ reply: fwsv_reply, rundir: CText) {
     let stage = Int(reply.stage)
     guard FWSV_AT_NAMESPACES...FWSV_AT_FILTER ~= stage else { return nil }
     if stage == FWSV_AT_PATH || (stage == FWSV_AT_RULE && reply.path != FWSV_PATH_NONE) {
@@ -29,6 +29,27 @@ extension StepFailure {
     self.init(
       "the sandbox cannot have \(layer)", reply.error, call: call,
       likely: remedy.map { StepFailure.likely($0, options) })
+  }
+
+  /// Why the kernel has not found or not opened a program that may be there; `nil` where its sandbox is not the reason.
+  ///
+  /// - Parameter shown: what the program is, with its path.
+  package init?(program path: String, _ shown: String, in options: SandboxOptions, _ reply: fwsv_reply) {
+    guard Int(reply.stage) == FWSV_AT_EXEC else { return nil }
+    if reply.error == EACCES, options.reads != nil {
+      self.init(
+        "\(shown), its interpreter or their libraries are not in \"read\" of the sandbox: add \"system\", or their "
+          + "directories")
+    } else if reply.error == ENOENT, options.hasPrivateTmp,
+      ["/tmp/", "/var/tmp/"].contains(where: { path.begins(with: $0) })
+    {
+      self.init(
+        "\(shown) or its interpreter does not exist in the sandbox, whose /tmp is its own: add its directory to "
+          + "\"read\""
+      )
+    } else {
+      return nil
+    }
   }
 
   private static func likely(_ remedy: String, _ options: SandboxOptions) -> String {
@@ -131,7 +152,7 @@ extension SandboxFacts {
     func has(_ layer: Int) -> Bool { reply.layers & UInt32(layer) != 0 }
     let version = has(FWSV_LAYER_LANDLOCK) ? Int(clamping: reply.landlock) : 0
     var missing: [String] = []
-    if !has(FWSV_LAYER_VIEW), version < 3 { missing.append("write") }
+    if !has(FWSV_LAYER_VIEW) && version < 3 || has(FWSV_OPEN_INPUT) { missing.append("write") }
     if options.reads != nil, version < 1 { missing.append("read") }
     switch options.network {
     case .host: break

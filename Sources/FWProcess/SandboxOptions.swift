@@ -3,7 +3,7 @@ internal import FWModel
 
 /// What a sandbox promises about a command: the option `sandbox` of a worker, with its defaults.
 package struct SandboxOptions: Sendable {
-  enum Network {
+  package enum Network {
     case host
     case none
     /// TCP to these ports, and nothing else.
@@ -28,7 +28,7 @@ package struct SandboxOptions: Sendable {
   package private(set) var reads: [String]?
   /// So many of `reads`, the last ones, need not exist.
   private(set) var optionalReads = 0
-  private(set) var network = Network.none
+  package private(set) var network = Network.none
   package private(set) var hasPrivateTmp = true
   private(set) var processes = Processes.own
   /// The names of the system calls that are refused besides those that always are.
@@ -60,9 +60,9 @@ package struct SandboxOptions: Sendable {
         if value.string?.isSame(as: "all") == true { return }
         read = try SandboxPaths(reading: value, isWritable: false, most: SandboxOptions.mostReads)
         let system = read.systemPaths
-        // Below the root is everything.
-        reads = read.hasRoot ? nil : read.sorted + system
-        optionalReads = read.hasRoot ? 0 : system.count
+        // Below the root is everything, but what a sandbox hides is there again only if it is named.
+        reads = read.isEverything ? nil : read.sorted + system
+        optionalReads = reads == nil ? 0 : system.count
       } else if key == "network" {
         network = try Network(reading: value)
       } else if key == "private_tmp" {

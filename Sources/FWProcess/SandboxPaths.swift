@@ -16,7 +16,8 @@ struct SandboxPaths {
 
   private(set) var names: Set<Name> = []
   private(set) var hasSystem = false
-  private(set) var hasRoot = false
+  /// Whether the root is among the paths.
+  private var hasRoot = false
   /// The index of the first path that is a directory for temporary files itself.
   private(set) var temporary: (index: Int, path: String)?
 
@@ -76,6 +77,9 @@ struct SandboxPaths {
 
   /// The paths of the document in the order of their bytes, so that a directory is before what is in it.
   var sorted: [String] { names.sorted().map(\.text) }
+
+  /// Whether the paths say that everything is meant, and nothing else.
+  var isEverything: Bool { hasRoot && names.count == 1 }
 
   /// The paths of `"system"` that the document does not name itself.
   var systemPaths: [String] {

@@ -1,4 +1,4 @@
-internal import FWBase
+package import FWBase
 internal import FWModel
 
 /// What a plan says about a sandbox. Nothing is tried for it, so it is the same on every machine.
@@ -39,6 +39,13 @@ extension SandboxOptions {
 
   private static func count(_ paths: [String]) -> String {
     paths.count == 1 ? "1 path" : "\(paths.count) paths"
+  }
+}
+
+extension SandboxOptions? {
+  /// The promises of a worker, in its plan; null if it has none.
+  package func write(to writer: inout JSONWriter) {
+    if let self { self.write(to: &writer) } else { writer.null() }
   }
 }
 

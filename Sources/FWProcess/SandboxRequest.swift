@@ -101,7 +101,7 @@ extension ByteBuffer {
 }
 
 extension SandboxOptions {
-  var hasView: Bool { neededNamespaces != 0 }
+  package var hasView: Bool { neededNamespaces != 0 }
 
   /// The namespaces come together: a view has a /proc of its own, which has to be that of an own namespace of
   /// processes, and an own /tmp. Without them the filter alone keeps `"network": "none"`.

@@ -71,19 +71,17 @@ package struct ShellCommand {
   package func failure(_ reply: fwsv_reply, _ size: CommandSize) -> StepFailure {
     let reason = errorText(reply.error)
     let shell = MessageFormat.path(size.isWords ? WordsCommand.shell : options.shell)
-    if let sandbox = options.sandbox, let failure = StepFailure(sandbox: sandbox, reply, rundir: rundir) {
-      return failure
+    if let sandbox = options.sandbox {
+      let program = size.isWords ? WordsCommand.shell : options.shell
+      if let failure = StepFailure(sandbox: sandbox, reply, rundir: rundir)
+        ?? StepFailure(program: program, "the shell \(shell)", in: sandbox, reply)
+      {
+        return failure
+      }
     }
+    if let limits = options.treeLimits, let failure = StepFailure(limits, reply) { return failure }
     switch (Int(reply.stage), reply.error) {
-    case (FWSV_AT_EXEC, EACCES) where options.sandbox?.reads != nil:
-      return StepFailure(
-        "the shell \(shell), its interpreter or its libraries are not in \"read\" of the sandbox: add \"system\"")
-    case (FWSV_AT_EXEC, ENOENT):
-      let isBelow = ["/tmp/", "/var/tmp/"].contains { options.shell.begins(with: $0) }
-      let tmp = options.sandbox?.hasPrivateTmp == true && isBelow
-      return StepFailure(
-        "the shell \(shell) or its interpreter does not exist"
-          + (tmp ? " in the sandbox, whose /tmp is its own: add its directory to \"read\"" : ""))
+    case (FWSV_AT_EXEC, ENOENT): return StepFailure("the shell \(shell) or its interpreter does not exist")
     case (FWSV_AT_EXEC, EACCES): return StepFailure("the shell \(shell) is not an executable file")
     case (FWSV_AT_EXEC, E2BIG): return StepFailure(size.complaint)
     case (FWSV_AT_EXEC, _): return StepFailure("the shell \(shell) cannot be run", reply.error, call: "execve")

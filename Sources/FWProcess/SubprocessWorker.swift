@@ -24,6 +24,8 @@ package struct SubprocessWorker: CommandRunner {
 
   package var sandboxSummary: String? { options.sandbox?.summary }
 
+  package var treeLimitsSummary: String? { options.treeLimits?.summary }
+
   package func searchPath(_ environment: CommandEnvironment) -> SearchPath? { SearchPath(environment) }
 
   package func plan(_ step: Step, _ context: ContextValues?, _ secrets: Secrets, rundir: CText) throws(FlowError)
@@ -36,8 +38,9 @@ package struct SubprocessWorker: CommandRunner {
 
   package func describe(_ planning: Planning, _ commands: borrowing ExpandedCommands, to writer: inout JSONWriter) {
     planning.describeInheritance(leavingOut: options.sandbox?.hides, to: &writer)
-    writer.member("sandbox") { writer in
-      if let sandbox = options.sandbox { sandbox.write(to: &writer) } else { writer.null() }
+    writer.member("sandbox") { options.sandbox.write(to: &$0) }
+    writer.member("tree_limits") { writer in
+      if let limits = options.treeLimits { limits.write(to: &writer) } else { writer.null() }
     }
     writer.member("processes") { writer in
       writer.array(commands.indices) { writer, index in

@@ -113,7 +113,7 @@ struct SyscallFilter {
     set(["clone"], .newProcess)
     set(["ioctl"], .terminal)
     set(["socket"], .socket)
-    if !sockets.hasLocal { set(["socketpair"], .socketPair) }
+    set(["socketpair"], .socketPair)
     if sockets.isTCP {
       set(["sendto", "sendmmsg"], .message(flags: 3))
       set(["sendmsg"], .message(flags: 2))
@@ -199,8 +199,9 @@ struct SyscallFilter {
         add(Code.answer, Answer.error(EPERM))
       }
     case .socketPair:
+      require(argument: 0, among: [Sockets.local])
       // A pair of datagram sockets can send to the sockets of others, too.
-      require(argument: 1, mask: SyscallFilter.typeMask, among: [1, 5])
+      if !sockets.hasLocal { require(argument: 1, mask: SyscallFilter.typeMask, among: [1, 5]) }
     case .socket:
       switch sockets {
       case .nothing: return add(Code.answer, Answer.error(EAFNOSUPPORT))

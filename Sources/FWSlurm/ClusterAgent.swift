@@ -80,17 +80,19 @@ final class ClusterAgent: @unchecked Sendable {
   /// Sends a command to the agent.
   ///
   /// - Parameters:
+  ///   - sandbox: what bounds the command; `nil`: nothing does.
   ///   - location: the run directory and the status file, as strings of FWA_RUN.
   ///   - hold: the number of seconds after which the agent ends without a further command; `nil` if another command
   ///     follows.
   func run(
     _ request: fwsv_request, _ arguments: borrowing TextBlock, _ environment: borrowing TextBlock,
-    location: borrowing ByteBuffer, index: Int, hold: Double?
+    _ sandbox: SandboxRequest?, location: borrowing ByteBuffer, index: Int, hold: Double?
   ) {
     var run = fwa_run()
     run.request = request
     let slots = arguments.slots(environment)
-    let texts = arguments.request(environment: environment)
+    var texts = arguments.request(environment: environment, room: sandbox?.count ?? 0)
+    sandbox?.append(to: &texts, &run.request)
     run.request.slots = UInt32(clamping: slots)
     run.request.size = UInt64(texts.count)
     run.index = UInt64(index)

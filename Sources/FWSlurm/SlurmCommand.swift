@@ -37,6 +37,8 @@ final class SlurmCommand: RunningCommand {
   var agent: ClusterAgent?
   var end: CommandEnd
   var isStartReported = false
+  /// What the monitor on the node has said when it had started the command.
+  private(set) var start = fwsv_reply()
   /// Why the library has asked the command to end; `nil` if it has not.
   var reason: Outcome?
   /// The end of the command as the monitor on the node or the status file reports it.
@@ -385,6 +387,8 @@ final class SlurmCommand: RunningCommand {
     switch Int(reply.kind) {
     case FWSV_STARTED:
       isStartReported = true
+      start = reply
+      end.take(reply, of: launcher.options.process.sandbox)
       end.started = Double(reply.started) / 1e9
       end.pid = reply.pid
       events.commandStarted(pid: reply.pid, at: end.started)
@@ -393,10 +397,11 @@ final class SlurmCommand: RunningCommand {
     case FWSV_FAILED:
       let node = agent?.facts.node.map { " (on the node \($0))" } ?? ""
       let failure = launcher.shell.failure(reply, CommandSize(command))
-      finish(CommandEnd(failure: StepFailure(failure.reason + node), started: end.started), keepsAgent: true)
+      finish(
+        CommandEnd(failure: failure.with(reason: failure.reason + node), started: end.started), keepsAgent: true)
     default:
       hasReply = true
-      let reported = CommandEnd(reply)
+      let reported = CommandEnd(reply, sandbox: launcher.options.process.sandbox)
       let isByScheduler = reported.outcome == .cancelled && reason == nil
       // A shell exits with 128 plus the number of the signal if a signal ended its child.
       let signal = reported.signal ?? reported.exitCode.map { $0 - 128 }

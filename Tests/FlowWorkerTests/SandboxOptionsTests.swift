@@ -66,6 +66,8 @@ func sandbox(_ text: String = "true") throws -> SandboxOptions {
   func root() throws {
     let options = try sandbox(#"{"read": ["/", "system"]}"#)
     #expect(options.reads == nil && options.optionalReads == 0 && !options.needsLandlock)
+    // What a sandbox hides is shown again only where it is named.
+    #expect(try sandbox(#"{"read": ["/", "/tmp/tools"]}"#).reads == ["/", "/tmp/tools"])
   }
 
   @Test("what leads to hidden places is not inherited")

@@ -19,12 +19,13 @@ import commands
 import common
 import runs
 import sandboxes
+import tree_limits
 
 
 def checks():
     """All checks by name."""
     found = dict(commands.SIMPLE)
-    for module in (commands, runs, sandboxes):
+    for module in (commands, runs, sandboxes, tree_limits):
         for name, value in vars(module).items():
             if name.startswith("test_"):
                 found[name[len("test_") :].replace("_", " ")] = value

@@ -43,7 +43,7 @@ done
     -c "$here/supervisor_seam.c" -o "$objects/seam.supervisor.o"
 "$clang" -O2 -fPIC -g -Wall -Wextra -fvisibility=hidden -c "$here/seam.c" -o "$objects/seam.o"
 
-wraps=(-Xlinker --wrap=fwsv_clone -Xlinker --wrap=syscall)
+wraps=(-Xlinker --wrap=fwsv_clone -Xlinker --wrap=fwsv_clone_into -Xlinker --wrap=syscall)
 for name in $(sed -nE -e 's/^(CALL|PART|CODE)\([^,]*, ([a-z_0-9]+),.*/\2/p' \
     -e 's/^HAND\(([a-z_0-9]+),.*/\1/p' "$here/calls.h"); do
     wraps+=(-Xlinker "--wrap=$name")

@@ -33,11 +33,14 @@ import time
 import peers
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.append(os.path.join(HERE, "../../bindings/python/tests/steps"))
+import tree_groups  # noqa: E402
+
 WORK = os.path.join(os.path.dirname(os.path.dirname(HERE)), "build", "faults")
 SIDES = ("host", "supervisor")
 CALLS = 512
 #: The groups of host.c, and those of host_engines.c, which run on peers.
-LOCAL = ("steps", "sandboxes", "calls", "flow")
+LOCAL = ("steps", "sandboxes", "limits", "calls", "flow")
 GROUPS = (*LOCAL, *peers.PEERS)
 DEADLINE = 150  # seconds, after which a run counts as one that never ends
 SHORT = -1
@@ -50,6 +53,7 @@ SUPERVISOR = {
     "chdir": "EACCES",
     "clock_gettime": "EPERM",
     "clone": "EAGAIN ENOMEM",
+    "clone3": "ENOSYS EAGAIN ENOMEM EBUSY",
     "close": "EINTR EIO",
     "close_range": "ENOMEM ENOSYS",
     "connect": "EAGAIN ECONNREFUSED ENOMEM",
@@ -101,6 +105,7 @@ SUPERVISOR = {
     "signalfd4": "EMFILE ENFILE ENOMEM",
     "socket": "EMFILE ENOBUFS EPERM ENFILE ENOMEM",
     "socketpair": "EMFILE ENFILE ENOMEM",
+    "statx": "ENOSYS EACCES",
     "symlinkat": "ENOMEM ENOSPC EPERM",
     "unlinkat": "EACCES EIO",
     "unshare": "EPERM",
@@ -121,8 +126,9 @@ RULES = {"EPERM", "ENOSYS", "EINVAL"}
 # The peers of these groups read all that is sent, so this errno cannot come. The peers of `make peers-faulty` close.
 IMPOSSIBLE = {("docker", "send", "EPIPE"), ("slurm", "send", "EPIPE")}
 
-# In the gate, the groups on engines have only the calls by which they differ from the others.
+# In the gate, the groups on engines and that of limits have only the calls by which they differ from the others.
 GATE = {
+    "limits": "clone3 dup3 fork getdents64 kill mkdirat open openat read statx unlinkat write",
     "docker": "send shutdown epoll_create1 epoll_ctl eventfd getsockopt realpath connect sendto socket",
     "slurm": "send recv ioctl memfd_create pipe2 pwrite64 socketpair",
     "s3": "dlopen linkat mkdirat fchmod unlinkat syscall:openat2",
@@ -268,6 +274,10 @@ class Run:
             is_agent = self.fault is not None and (self.fault.side, self.fault.call) == (1, "unlinkat")
             if not is_told and not is_agent:
                 self.wrong.append(f"left in TMPDIR: {name}")
+        groups = self._groups()
+        # What the system refuses to remove stays.
+        if groups and not (self.fault and self.fault.call == "unlinkat"):
+            self.wrong.append("left control groups: " + ", ".join(groups))
         self.files = {
             os.path.relpath(os.path.join(base, name), place)
             for base, folders, names in os.walk(place)
@@ -303,6 +313,32 @@ class Run:
         # The library keeps a socket to each supervisor and to each monitor that waits for a command, and libcurl two.
         if sockets > keepers + peers.SOCKETS.get(self.group, 0):
             self.wrong.append(f"{sockets} sockets for {keepers} supervisors and monitors")
+
+    def _groups(self):
+        """The control groups of processes that have ended. They are removed here."""
+        if self.group != "limits":
+            return []
+
+        def is_alive(pid):
+            try:
+                with open(f"/proc/{pid}/cmdline", "rb") as file:
+                    return file.read() != b""
+            except OSError:
+                return False
+
+        def dead():
+            return [path for path in tree_groups.left() if not is_alive(path.split("-")[-2])]
+
+        # Another run may be about to remove what its fault has left.
+        end = time.monotonic() + 30
+        while (left := dead()) and time.monotonic() < end and self.fault and self.fault.call != "unlinkat":
+            time.sleep(0.1)
+        for path in left:
+            try:
+                os.rmdir(path)
+            except OSError:
+                pass
+        return left
 
     def _processes(self, path):
         """The processes of a run that do not end although its host has ended. They are ended here."""
@@ -377,8 +413,9 @@ def main():
     arguments = parser.parse_args()
     groups = [arguments.one.group] if arguments.one else [arguments.group] if arguments.group else list(GROUPS)
     for group in list(groups):
-        if peers.missing(group):
-            print(f"the group {group} is left out: {peers.missing(group)}")
+        missing = tree_groups.why_none() if group == "limits" else peers.missing(group)
+        if missing:
+            print(f"the group {group} is left out: {missing}")
             groups.remove(group)
     # The counts of two runs may differ a little, as a call may have to wait or not.
     first = {group: [Run(group), Run(group)] for group in groups}

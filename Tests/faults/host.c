@@ -300,6 +300,23 @@ static void sandboxes(fw_pool *pool)
     run(pool, "inside-optional", COMMANDS("'cat in.txt'"), NULL, FW_EXITED, "content\n");
 }
 
+/* --- limits of all processes -------------------------------------------------------------- */
+
+/* A command that runs must be in the groups that keep its limits: it shows those in which it is not. */
+#define LIMITED "grep -e :memory: -e :cpu: -e :pids: /proc/self/cgroup | grep -v /fw-; cat in.txt"
+
+static void limits(fw_pool *pool)
+{
+    run(pool, "limited", COMMANDS("'" LIMITED "','cat in.txt'"), NULL, FW_EXITED, "content\ncontent\n");
+    run(pool, "limited-words", COMMANDS("['cat','in.txt']"), NULL, FW_EXITED, "content\n");
+    run(pool, "limited-left", COMMANDS("'sleep 100 & echo out'"), NULL, FW_EXITED, "out\n");
+    run(pool, "limited-stubborn", COMMANDS("'trap : TERM; while :; do sleep 0.01; done'"), "{\"timeout\":0.05}",
+        FW_TIMEOUT, NULL);
+    run(pool, "limited-inside", COMMANDS("'" LIMITED "'"), NULL, FW_EXITED, "content\n");
+    /* Whatever cannot be kept, it runs. */
+    run(pool, "limited-optional", COMMANDS("'cat in.txt'"), NULL, FW_EXITED, "content\n");
+}
+
 /* --- functions ---------------------------------------------------------------------------- */
 
 static void add(fw_call *call, void *payload)
@@ -427,6 +444,9 @@ static void after(fw_pool *pool)
     run(pool, "after", COMMANDS("'echo one; :','cat in.txt'"), NULL, FW_EXITED, "one\ncontent\n");
 }
 
+/* Limits of all processes that no step here reaches, without the brace at the end. */
+#define TREE "{\"memory\":1073741824,\"cpus\":4,\"pids\":100"
+
 /** Prints what the library cannot tell in a result. */
 static void on_log(fw_log_level level, const char *message, void *payload)
 {
@@ -445,7 +465,11 @@ static fw_pool *open_pool(const char *name)
         text, sizeof text,
         "{\"workers\":[{\"name\":\"w\",\"type\":\"subprocess\",\"options\":{\"grace\":0.05,\"limits\":"
         "{\"open_files\":64}}},{\"name\":\"s\",\"type\":\"subprocess\",\"options\":{\"grace\":0.05,\"sandbox\":true}},"
-        "{\"name\":\"o\",\"type\":\"subprocess\",\"options\":{\"sandbox\":{\"required\":false}}},{\"name\":\"a\","
+        "{\"name\":\"o\",\"type\":\"subprocess\",\"options\":{\"sandbox\":{\"required\":false}}},"
+        "{\"name\":\"l\",\"type\":\"subprocess\",\"options\":{\"grace\":0.05,\"tree_limits\":" TREE "}}},"
+        "{\"name\":\"i\",\"type\":\"subprocess\",\"options\":{\"sandbox\":true,\"tree_limits\":" TREE "}}},"
+        "{\"name\":\"n\",\"type\":\"subprocess\",\"options\":{\"tree_limits\":" TREE ",\"required\":false}}},"
+        "{\"name\":\"a\","
         "\"type\":\"subprocess\",\"volume\":\"a\"},"
         "{\"name\":\"b\",\"type\":\"subprocess\",\"volume\":\"b\"},{\"name\":\"p\",\"type\":\"code\",\"env\":"
         "{\"PYTHONPATH\":\"%s\"}}],\"workflow\":[{\"step\":\"w1\",\"worker\":\"a\"},"
@@ -454,7 +478,10 @@ static fw_pool *open_pool(const char *name)
         "{\"step\":\"survivor\",\"worker\":\"w\"},{\"step\":\"interpreter\",\"worker\":\"p\"},"
         "{\"step\":\"interpreter-again\",\"worker\":\"p\"},{\"step\":\"inside\",\"worker\":\"s\"},"
         "{\"step\":\"inside-words\",\"worker\":\"s\"},{\"step\":\"inside-left\",\"worker\":\"s\"},"
-        "{\"step\":\"inside-timeout\",\"worker\":\"s\"},{\"step\":\"inside-optional\",\"worker\":\"o\"}],"
+        "{\"step\":\"inside-timeout\",\"worker\":\"s\"},{\"step\":\"inside-optional\",\"worker\":\"o\"},"
+        "{\"step\":\"limited\",\"worker\":\"l\"},{\"step\":\"limited-words\",\"worker\":\"l\"},"
+        "{\"step\":\"limited-left\",\"worker\":\"l\"},{\"step\":\"limited-stubborn\",\"worker\":\"l\"},"
+        "{\"step\":\"limited-inside\",\"worker\":\"i\"},{\"step\":\"limited-optional\",\"worker\":\"n\"}],"
         "\"volumes\":[{\"name\":\"a\",\"type\":\"fs\",\"args\":{\"basedir\":\"%s/a\"}},"
         "{\"name\":\"b\",\"type\":\"fs\",\"args\":{\"basedir\":\"%s/b\"}}]}",
         directory, directory, directory);
@@ -506,9 +533,10 @@ int main(int count, char **arguments)
         const char *name;
         void (*run)(fw_pool *);
         void (*after)(fw_pool *);
-    } groups[] = {{"steps", steps, after}, {"sandboxes", sandboxes, after},  {"calls", calls, after},
-                  {"flow", flow, after},   {"docker", docker, docker_after}, {"slurm", slurm, slurm_after},
-                  {"s3", s3, s3_after}};
+    } groups[] = {{"steps", steps, after},       {"sandboxes", sandboxes, after},
+                  {"limits", limits, after},     {"calls", calls, after},
+                  {"flow", flow, after},         {"docker", docker, docker_after},
+                  {"slurm", slurm, slurm_after}, {"s3", s3, s3_after}};
     size_t at = 0;
     while (count == 3 && at < sizeof groups / sizeof *groups && strcmp(groups[at].name, arguments[1]) != 0)
         at++;

@@ -5,8 +5,9 @@
 #
 # A patch of this directory leaves out one rule of the order of steps, and the tests are test_width*.py of
 # bindings/python/tests/workflow, but that of the schedule. A patch of sandbox/ leaves out one layer of a sandbox, and the
-# tests are the attempts at it and the programs in it (test_sandbox_attempts.py, test_sandbox_programs.py). The copy of
-# the sources and its build are in build/mutants, where the output of each test stays. FW_TEST_WIDTH is the most
+# tests are the attempts at it and the programs in it (test_sandbox_attempts.py, test_sandbox_programs.py). A patch of
+# tree_limits/ leaves out a part of control groups, and the test is test_tree_limits.py. The copy of the sources and its
+# build are in build/mutants, where the output of each test stays. FW_TEST_WIDTH is the most
 # workflows that the test may need, 200 by default. The exit status is 1 if a fault was not noticed, and 2 if a patch
 # does not fit the sources or they cannot be built.
 set -eu
@@ -45,6 +46,7 @@ build() {
 passes() {
   case $1 in
     sandbox/*) folder=steps tests="test_sandbox_attempts.py test_sandbox_programs.py" ;;
+    tree_limits/*) folder=steps tests="test_tree_limits.py" ;;
     *) folder=workflow tests="test_width.py test_width_examples.py test_width_searches.py" ;;
   esac
   # shellcheck disable=SC2086 # a list of files
@@ -53,7 +55,7 @@ passes() {
     >"$work/$1.test.log" 2>&1
 }
 
-mkdir -p "$work/sandbox"
+mkdir -p "$work/sandbox" "$work/tree_limits"
 missed=0
 noticed=0
 for name; do

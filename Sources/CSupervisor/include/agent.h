@@ -25,7 +25,7 @@
 #include "supervisor.h"
 
 /* The number changes with any change of the frames, or of what is in them. */
-enum { FWA_PROTOCOL = 3 };
+enum { FWA_PROTOCOL = 4 };
 
 typedef struct {
   uint32_t kind;

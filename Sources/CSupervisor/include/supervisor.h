@@ -25,7 +25,7 @@
 #include <stdint.h>
 
 /* The number changes with any change of the messages. A supervisor sends it in its first message. */
-enum { FWSV_PROTOCOL = 10 };
+enum { FWSV_PROTOCOL = 11 };
 
 /* Descriptors of a supervisor when it starts. Where the system has no pidfds there is no FWSV_HOST, and the end of the
  * sockets tells that the host has gone. */
@@ -47,12 +47,43 @@ enum {
 /* What happens to processes that a command leaves. */
 enum { FWSV_KILL = 0, FWSV_WAIT = 1, FWSV_LEAVE = 2 };
 
-/* The descriptors that come with FWSV_RUN, in this order. The last four come if the request says so. */
-enum { FWSV_FD_OUT, FWSV_FD_ERR, FWSV_FD_RUNDIR, FWSV_FD_TEXTS, FWSV_FD_IN, FWSV_FD_IN_END, FWSV_FDS };
+/* Control groups in which the monitor makes one of its own for the command: one of version 2, and one of version 1 for
+ * each limit of the tree that version 2 does not keep here. */
+enum { FWSV_GROUPS = 4 };
+
+/* The descriptors that come with FWSV_RUN, in this order. All but the first two come if the request says so. */
+enum {
+  FWSV_FD_OUT,
+  FWSV_FD_ERR,
+  FWSV_FD_RUNDIR,
+  FWSV_FD_TEXTS,
+  FWSV_FD_IN,
+  FWSV_FD_IN_END,
+  FWSV_FD_GROUP,
+  FWSV_FDS = FWSV_FD_GROUP + FWSV_GROUPS
+};
 
 /* Resource limits, in the order of fwsv_request.limits. */
 enum { FWSV_LIMIT_CPU, FWSV_LIMIT_MEMORY, FWSV_LIMIT_FILES, FWSV_LIMIT_FILE_SIZE, FWSV_LIMIT_PROCESSES, FWSV_LIMITS };
 #define FWSV_NO_LIMIT UINT64_MAX
+
+/* Limits of all processes of the command together, in the order of fwsv_request.tree_limits: bytes; microseconds of
+ * processor time in each FWSV_PERIOD; a number. */
+enum { FWSV_TREE_MEMORY, FWSV_TREE_CPUS, FWSV_TREE_PROCESSES, FWSV_TREE_LIMITS };
+enum { FWSV_PERIOD = 100000 /* microseconds */ };
+
+/* Whether the command has such limits, and whether it is started without those that cannot be kept. */
+enum { FWSV_NO_TREE, FWSV_TREE_OPTIONAL, FWSV_TREE_REQUIRED };
+
+/* What keeps a limit of the tree. */
+enum { FWSV_KEPT_BY_NOTHING, FWSV_KEPT_BY_GROUP1, FWSV_KEPT_BY_GROUP2, FWSV_KEPT_BY_RLIMIT };
+
+typedef struct {
+  int32_t fd;       /* of the directory, as the host knows it; the monitor has its own */
+  uint32_t version; /* 1 or 2 */
+  uint32_t limits;  /* a bit for each limit of the tree that a group in it keeps. A group of version 2 without any is of
+                     * use as well: it counts time, and its processes can be ended together */
+} fwsv_group;
 
 typedef struct {
   uint32_t kind;
@@ -75,6 +106,10 @@ typedef struct {
   int64_t grace;             /* nanoseconds */
   int64_t host_gone_timeout; /* nanoseconds that the command has to end by itself when the host has gone */
   uint64_t limits[FWSV_LIMITS];
+  uint32_t tree; /* FWSV_NO_TREE: the rest counts for nothing */
+  uint32_t groups;
+  uint64_t tree_limits[FWSV_TREE_LIMITS];
+  fwsv_group group[FWSV_GROUPS];
 } fwsv_request;
 
 /* The texts of FWSV_RUN are a table of 64-bit offsets from the table's beginning, and then the strings, each with a
@@ -94,6 +129,7 @@ enum {
   FWSV_LAYER_LANDLOCK = 16,
   FWSV_LAYER_FILTER = 32, /* a seccomp filter */
   FWSV_LAYER_USER = 64,   /* a user namespace, where the others need one; told, and not asked for */
+  FWSV_OPEN_INPUT = 128,  /* told, and no layer: the command may write to the file of its standard input */
   FWSV_LAYER_NAMESPACES = FWSV_LAYER_VIEW | FWSV_LAYER_PROCESSES | FWSV_LAYER_NETWORK | FWSV_LAYER_TMP,
 };
 
@@ -173,6 +209,9 @@ enum {
   FWSV_AT_LANDLOCK = 22,     /* landlock_restrict_self */
   FWSV_AT_CAPABILITIES = 23, /* giving up capabilities */
   FWSV_AT_FILTER = 24,       /* seccomp */
+
+  /* A limit of the tree, which `limit` names. EOPNOTSUPP: no control group for it came with the request. */
+  FWSV_AT_GROUP = 25,
 };
 
 /* The values of `path` in a reply: an index of the sandbox's paths, writes first, or one of these. */
@@ -194,7 +233,7 @@ typedef struct {
   uint32_t kind;
   int32_t pid;
   int32_t stage;  /* of FWSV_FAILED */
-  int32_t limit;  /* the limit that was refused, at FWSV_AT_LIMIT */
+  int32_t limit;  /* the limit that was refused, at FWSV_AT_LIMIT and FWSV_AT_GROUP */
   int32_t error;  /* errno */
   int32_t status; /* of the main process, as wait(2) has it */
   uint32_t reason;
@@ -210,12 +249,16 @@ typedef struct {
   uint32_t landlock;   /* the version of Landlock of this system; 0 if it has none, or was not asked for it */
   int32_t path;        /* at FWSV_AT_PATH and FWSV_AT_RULE */
   uint32_t is_lost;    /* process 1 of the sandbox was killed, so nobody knows how the main process ended */
-  uint32_t has_tree;   /* whether the next two are known, for a sandbox with processes of its own */
-  int64_t tree_user;   /* microseconds of processor time of all its processes */
+  uint32_t is_oom;     /* the kernel has killed a process of the command because memory ran out */
+  uint32_t kept[FWSV_TREE_LIMITS]; /* what keeps each limit of the tree */
+  int32_t group_error;             /* errno: a control group of the command could not be removed */
+  uint32_t has_tree;               /* whether the next two are known, which namespaces and control groups tell */
+  int64_t tree_user;               /* microseconds of processor time of all its processes */
   int64_t tree_system;
-  int64_t started;  /* nanoseconds since 1970 */
-  int64_t duration; /* nanoseconds, to the end of the main process */
-  int64_t user;     /* microseconds of processor time, with its own children */
+  int64_t tree_peak; /* bytes that all its processes had together at most; 0 if it is not known */
+  int64_t started;   /* nanoseconds since 1970 */
+  int64_t duration;  /* nanoseconds, to the end of the main process */
+  int64_t user;      /* microseconds of processor time, with its own children */
   int64_t system;
   int64_t peak; /* bytes: the largest of its processes */
   fwsv_process processes[FWSV_SHOWN];

@@ -14,12 +14,14 @@ package struct CommandEnd {
   package var started: Double
   package var duration = 0.0
   package var usage: Usage?
-  /// The processor time of all processes of the command, where the system counts it.
+  /// What all processes of the command have used, where the system counts it.
   package var treeUsage: TreeUsage?
   package var endedBy: EndingSignal?
   package var containment: Containment?
   /// What held of the command's sandbox; `nil` if it has none, or was not started.
   package var sandbox: SandboxFacts?
+  /// What kept the limits of all processes; `nil` if there are none, or it was not started.
+  package var treeLimits: TreeLimitFacts?
   package var isEnded = true
   package var survivors: [Survivor] = []
   package var survivorsCount = 0
@@ -169,12 +171,15 @@ package struct Usage {
 /// What all processes of a command have used, also those for which nobody has waited.
 package struct TreeUsage {
   /// The seconds of processor time.
-  package let user: Double
-  package let system: Double
+  package let user: Double?
+  package let system: Double?
+  /// The bytes that all of them had together at most.
+  package let peakMemory: Int?
 
-  package init(user: Double, system: Double) {
+  package init(user: Double?, system: Double?, peakMemory: Int?) {
     self.user = user
     self.system = system
+    self.peakMemory = peakMemory
   }
 }
 

@@ -99,7 +99,12 @@ extension CommandRecord {
         writer.object { writer in
           writer.member("user_time", usage.user)
           writer.member("system_time", usage.system)
+          writer.member("peak_memory", usage.peakMemory)
         }
+      }
+      writer.member("tree_limits") { writer in
+        guard let limits = end.treeLimits else { return writer.null() }
+        limits.write(to: &writer)
       }
       writer.member("ended_by", end.endedBy?.rawValue)
       writer.member("containment", end.containment?.rawValue)

@@ -82,6 +82,7 @@ private struct WorkflowPlan {
       writer.member("priority", basis.graph.priority(of: number))
       writer.member("resources") { writer in step.resources.write(to: &writer) }
       writer.member("sandbox", worker.runner.sandboxSummary)
+      writer.member("tree_limits", worker.runner.treeLimitsSummary)
     }
   }
 

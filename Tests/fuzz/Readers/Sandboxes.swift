@@ -75,14 +75,15 @@ extension Reader {
   private static func filter(_ bytes: UnsafeRawBufferPointer) throws {
     var choices = Choices(bytes)
     let network = [#""host""#, #""none""#, #"{"tcp_connect": [80]}"#][choices.next(below: 3)]
-    let processes = choices.next(below: 2) == 0 ? "own" : "host"
+    let isOwn = choices.next(below: 2) == 0
     let names = SyscallNumbers.allNames
     let refused = Set(choices.rest.map { names[Int($0) * 3 % names.count] }).subtracting([
       "execve", "exit", "exit_group",
     ])
     let list = refused.sorted().map { "\"\($0)\"" }.joined(separator: ",")
     let document =
-      #"{"network": \#(network), "processes": "\#(processes)", "syscalls": {"refuse": [\#(list)]}}"#
+      #"{"network": \#(network), "processes": "\#(isOwn ? "own" : "host")", "private_tmp": \#(isOwn), "#
+      + #""syscalls": {"refuse": [\#(list)]}}"#
     let options = try lend(document) { text in
       try JSONText.read(text) { (json) throws(ValidationError) in try SandboxOptions.read(json) }
     }

@@ -51,8 +51,14 @@ def Code(
     *,
     options: Optional[Values] = None,
     limit: Optional[int] = None,
+    sandbox: Optional[Sandbox] = None,
 ) -> Spec:
-    """Returns the specification of a code worker; see `WorkerSpec` for the parameters."""
+    """Returns the specification of a code worker; see `WorkerSpec` for the parameters.
+
+    `sandbox` bounds what the functions can reach, as for `Subprocess`. They then run in an interpreter, and not in this
+    process.
+    """
+    options = _with(options, "sandbox", sandbox)
     return _spec(LIB.fw_spec_code, identifier, volume, options, limit)
 
 
@@ -65,12 +71,15 @@ def Subprocess(
     options: Optional[Values] = None,
     limit: Optional[int] = None,
     sandbox: Optional[Sandbox] = None,
+    tree_limits: Optional[Values] = None,
 ) -> Spec:
     """Returns the specification of a subprocess worker; see `WorkerSpec` for the parameters.
 
     `sandbox` is the option of this name: True, or a mapping, bounds what the commands can reach.
+    `tree_limits` is the option of this name: a mapping limits all processes of a command together.
     """
     options = _with(options, "sandbox", sandbox)
+    options = _with(options, "tree_limits", tree_limits)
     return _spec(LIB.fw_spec_subprocess, identifier, volume, options, limit, variables=variables, env=env)
 
 
@@ -96,12 +105,14 @@ def Notebook(
     *,
     options: Optional[Values] = None,
     limit: Optional[int] = None,
+    sandbox: Optional[Sandbox] = None,
 ) -> Spec:
     """Returns the specification of a notebook worker; see `WorkerSpec` for the parameters.
 
     `options` include the interpreter (`python`) and the `kernel`. Without `python`, it is the interpreter of this
-    process.
+    process. `sandbox` bounds what the notebook, its kernel included, can reach, as for `Subprocess`.
     """
+    options = _with(options, "sandbox", sandbox)
     return _spec(LIB.fw_spec_notebook, identifier, volume, options, limit)
 
 
@@ -129,8 +140,13 @@ def Slurm(
     *,
     options: Optional[Values] = None,
     limit: Optional[int] = None,
+    sandbox: Optional[Sandbox] = None,
 ) -> Spec:
-    """Returns the specification of a slurm worker, which runs container steps on a cluster."""
+    """Returns the specification of a slurm worker, which runs container steps on a cluster.
+
+    `sandbox` bounds what the commands can reach on their node, as for `Subprocess`.
+    """
+    options = _with(options, "sandbox", sandbox)
     return _spec(LIB.fw_spec_slurm, identifier, volume, options, limit, variables=variables, env=env)
 
 

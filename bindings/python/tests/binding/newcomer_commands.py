@@ -261,9 +261,9 @@ COMMANDS = [
         "`stdin` in the options of a worker",
         lambda t: local(stdin={"text": "hello"}),
         'unknown key "stdin" in the options of a subprocess worker: expected "inherit_env", "shell", '
-        '"background", "grace", "limits", "sandbox", "placeholders", "success_codes", "environment_values", '
-        '"timeout", "output_limit", "spill", "retries" or "limit"; it is a key of a step, and of the options of a'
-        " run (at /options/stdin)",
+        '"background", "grace", "limits", "tree_limits", "sandbox", "placeholders", "success_codes", '
+        '"environment_values", "timeout", "output_limit", "spill", "retries" or "limit"; it is a key of a step, '
+        "and of the options of a run (at /options/stdin)",
     ),
     M(
         "`stdin` for a notebook",

@@ -59,6 +59,15 @@ def test_the_plan_shows_the_sandbox_of_a_step(cli, workflow, place):
     )
 
 
+def test_the_plan_shows_the_limits_of_all_processes(cli, workflow, place):
+    worker = {"name": "w", "type": "subprocess", "options": {"tree_limits": {"cpus": 1.5, "pids": 20}}}
+    (place / "pool.json").write_text(json.dumps({"workers": [worker], "workflow": [{"step": "one", "worker": "w"}]}))
+    workflow(shell("one", "true"), shell("two", "true"))
+    status, out, err = cli("flowworker plan w.json --workers pool.json")
+    assert (status, err) == (0, "")
+    assert [line for line in out.splitlines() if "limits" in line] == ["  limits  1.5 processors, 20 processes"]
+
+
 def test_the_plan_as_json(cli, planned):
     status, out, err = cli("flowworker plan w.json --json")
     document = json.loads(out)

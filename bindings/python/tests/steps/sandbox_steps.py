@@ -33,9 +33,10 @@ def step(*commands, **keys):
     return flowworker.ContainerStep("s", "", list(commands), **keys)
 
 
-def run(place, *commands, sandbox=True, context=None, **options):
+def run(place, *commands, sandbox=True, context=None, stdin=None, **options):
     """The result of commands in a sandbox."""
-    return worker(sandbox, **options).exec(step(*commands), context or {}, place)
+    keys = {} if stdin is None else {"stdin": stdin}
+    return worker(sandbox, **options).exec(step(*commands, **keys), context or {}, place)
 
 
 def text(result):

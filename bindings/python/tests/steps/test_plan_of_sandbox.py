@@ -3,7 +3,7 @@
 import pytest
 
 import flowworker
-from flowworker import ContainerStep, Subprocess, WorkerPool, Workflow, create_worker
+from flowworker import ContainerStep, Slurm, Subprocess, WorkerPool, Workflow, create_worker
 
 STEP = ContainerStep("s", "", ["true"])
 PROCESSES = ["pid_namespace", "ipc_namespace"]
@@ -22,6 +22,19 @@ def test_the_keyword_is_the_option():
     }
     assert "options" not in Subprocess("w")
     assert Subprocess("w", sandbox=False, options={"sandbox": True})["options"] == {"sandbox": False}
+
+
+def test_a_slurm_worker_has_it_as_well(monkeypatch):
+    sandbox = {"network": "host", "private_tmp": False, "processes": "host"}
+    assert Slurm("w", sandbox=sandbox)["options"] == {"sandbox": sandbox}
+    monkeypatch.setenv("TMPDIR", "/own")
+
+    def plan(sandbox):
+        worker = Slurm("w", sandbox=sandbox, options={"inherit_env": ["TMPDIR", "FW_NOT*"]})
+        return create_worker(worker).plan(STEP, {}, "/")
+
+    assert plan(sandbox)["sandbox"] == planned(sandbox)["sandbox"]
+    assert (plan(None)["sandbox"], plan(None)["inherited"], plan(True)["inherited"]) == (None, ["TMPDIR"], [])
 
 
 def test_a_plan_has_the_promises_and_what_they_need():

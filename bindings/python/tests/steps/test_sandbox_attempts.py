@@ -1,13 +1,12 @@
 """Harmless attempts at what lies outside of a sandbox. docs/reference/sandbox-attempts.md has the answers."""
 
-import errno
 import os
-import re
 import shutil
 import subprocess
 
 import pytest
-from sandbox_place import NOBODY, PAGE, Place, build
+from sandbox_answers import expected, table, wrong
+from sandbox_place import NOBODY, Place, build
 
 ALONE = {"private_tmp": False, "processes": "host"}
 #: In a list of paths, in place of the program that makes the attempts.
@@ -39,32 +38,6 @@ NEED_KERNEL = set(
     own_landlock perf_event pidfd_getfd posix_queue proc_environ proc_maps process_vm_readv ptrace remount_root
     sethostname setns sysfs_write tiocsti unmount_dev userfaultfd vsock""".split()
 )
-
-
-def table(mark):
-    """The rows of a table of the page, as lists of cells."""
-    text = PAGE.read_text(encoding="utf-8")
-    lines = re.search(r"<!-- {} -->\n(.*?)<!-- end -->".format(mark), text, re.DOTALL).group(1).splitlines()
-    return [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines if line.startswith("| ")]
-
-
-def expected(column, who):
-    """The answers of a column by the attempts' names; None is not judged."""
-    head, *rows = table("attempts")
-    found = {row[0].strip("`"): row[head.index(column)] for row in rows}
-    return {name: number(cell, who) for name, cell in found.items()}
-
-
-def number(cell, who):
-    if cell == "-":
-        return None
-    parted = dict(part.split(" ") for part in cell.split(", ")) if " " in cell else {}
-    text = parted.get(who, cell)
-    return 0 if text == "0" else getattr(errno, text)
-
-
-def shown(answer):
-    return errno.errorcode.get(answer, str(answer))
 
 
 @pytest.fixture(scope="module")
@@ -106,25 +79,8 @@ def test_each_attempt_is_answered(place, name):
     sandbox, column = SETS[name]
     if sandbox is not True and "read" in sandbox:
         sandbox = dict(sandbox, read=[str(place.program) if path == PROGRAM else path for path in sandbox["read"]])
-    wanted = expected(column, place.who)
-    for one, attempt, cell in table("differences")[1:]:
-        if one == name:
-            wanted[attempt.strip("`")] = number(cell, place.who)
     answers = place.answers_in_step({"sandbox": sandbox}, REFUSED.get(name), name.endswith("later"))
-    assert answers.keys() == place.control.keys()
-    wrong = []
-    for attempt, answer in answers.items():
-        want = wanted[attempt]
-        if want is None:
-            continue
-        if place.control[attempt] != 0:
-            # It fails without a sandbox: the error may be that one.
-            is_right = answer != 0 or want == 0
-        else:
-            is_right = answer == want
-        if not is_right:
-            wrong.append("{}: {} in place of {}".format(attempt, shown(answer), shown(want)))
-    assert wrong == []
+    assert wrong(place, answers, column, name) == []
 
 
 def test_bubblewrap_answers(place):

@@ -106,6 +106,9 @@ def test_a_path_below_tmp_is_put_back(place, tmp_path):
     show = "cat {0}/data/f; echo new > {0}/out/f; test ! -e {0}/hidden && ! echo no > {0}/data/f".format(tmp_path)
     assert text(run(place, show, sandbox=sandbox)) == "data"
     assert (tmp_path / "out/f").read_text() == "new\n"
+    # Everything, and this as well.
+    show = "cat {0}/data/f /etc/passwd > all; test ! -e {0}/hidden".format(tmp_path)
+    assert run(place, show, sandbox={"read": ["/", str(tmp_path / "data")]}).ok
 
 
 def test_a_run_directory_below_tmp(tmp_path):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from sandbox_place import NOBODY, everybody_may_use, python_for_everybody
-from sandbox_steps import ALONE
+from sandbox_steps import ALONE, run
 
 INSIDE = Path(__file__).resolve().parents[4] / "Tests/environments/inside.py"
 HOST = """
@@ -16,7 +16,7 @@ import json, sys
 sys.path[:0] = [{tests!r}, {package!r}]
 from sandbox_steps import reason, run
 for sandbox in json.loads(sys.argv[1]):
-    result = run({place!r}, "touch ran; echo ran", sandbox=sandbox)
+    result = run({place!r}, {command!r}, sandbox=sandbox, stdin={stdin!r})
     facts = result.commands[0]["sandbox"] if result.commands else None
     why = reason(result) if result.explanation else ""
     print(json.dumps([result.outcome, result.message, why, result.text, facts]))
@@ -35,10 +35,10 @@ CASES = {
 }
 
 
-def results(change, place, sandboxes, python_env, user):
+def results(change, place, sandboxes, python_env, user, command="touch ran; echo ran", stdin=None):
     """What steps in these sandboxes came to where a call is refused."""
     tests = os.path.dirname(os.path.abspath(__file__))
-    code = HOST.format(tests=tests, package=python_env["PYTHONPATH"], place=str(place))
+    code = HOST.format(tests=tests, package=python_env["PYTHONPATH"], place=str(place), command=command, stdin=stdin)
     changes = (["user"] if user else []) + ["refuse:" + change]
     python = python_for_everybody() if user else sys.executable
     words = [sys.executable, str(INSIDE), *changes, "--", python, "-c", code, json.dumps(sandboxes)]
@@ -88,3 +88,25 @@ def test_rights_are_never_kept(place, python_env):
         ((outcome, message, _, _, _),) = results(change, place, [{"required": False}], python_env, False)
         assert outcome == "spawn_failed" and "sandbox" in message, message
         assert not (place / "ran").exists()
+
+
+@pytest.mark.skipif(os.uname().machine != "x86_64", reason="inside.py has the numbers of x86-64")
+@pytest.mark.usefixtures("namespaces")
+def test_an_input_file_of_the_host(place, python_env, user):
+    """A view does not keep the file of a descriptor from being opened again. Landlock does, and is needed for it."""
+    outside = place.parent / "outside.txt"
+    outside.write_text("before\n")
+    outside.chmod(0o666)
+    (place / "in.txt").symlink_to(outside)
+    change, command = "landlock_create_ruleset=ENOSYS", "cat; echo changed >/proc/self/fd/0"
+    ((outcome, _, why, text, _),) = results(change, place, [True], python_env, user, command, {"file": "in.txt"})
+    assert (outcome, text) == ("spawn_failed", "") and "Landlock" in why, why
+    assert outside.read_text() == "before\n"
+    optional = [{"required": False}]
+    ((outcome, _, _, text, facts),) = results(change, place, optional, python_env, user, "cat", {"file": "in.txt"})
+    assert (outcome, text, facts["missing"]) == ("exited", "before\n", ["write"])
+    # Text is no file of the host's.
+    ((outcome, message, _, text, _),) = results(change, place, [True], python_env, user, "cat", {"text": "t\n"})
+    assert (outcome, text) == ("exited", "t\n"), message
+    result = run(place, command, stdin={"file": "in.txt"})
+    assert result.outcome == "exited" and outside.read_text() == "before\n"

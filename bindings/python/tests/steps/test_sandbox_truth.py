@@ -194,6 +194,20 @@ def test_somebody_kills_process_1(place, mark, wait_until):
     wait_until(lambda: found(mark) == [])
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may stop process 1 of a sandbox")
+def test_somebody_stops_process_1(place):
+    """It takes no more signals, and the timeout ends the command all the same."""
+    with worker(timeout=5).start(step("echo ready; sleep 1000"), {}, place, events="lines") as task:
+        pid = next(event for event in task if event.kind == "command_started").pid
+        until(task, "ready")
+        os.kill(parent(pid), signal.SIGSTOP)
+        # More than a socket has room for.
+        for _ in range(1000):
+            task.signal(signal.SIGURG)
+        assert task.wait().outcome == "timeout"
+    assert not os.path.exists("/proc/{}".format(pid))
+
+
 HOST = """
 import sys
 sys.path[:0] = [{tests!r}, {package!r}]
