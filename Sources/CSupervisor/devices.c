@@ -4,11 +4,8 @@
  */
 #include "mounts.h"
 
-TEXT(device_null, "null");
-TEXT(device_zero, "zero");
-TEXT(device_full, "full");
-TEXT(device_random, "random");
-TEXT(device_urandom, "urandom");
+/* Each name ends with a zero, and the list with an empty name. */
+TEXT(device_names, "null\\000zero\\000full\\000random\\000urandom\\000");
 TEXT(name_fd, "fd");
 TEXT(link_fd, "/proc/self/fd");
 TEXT(name_in, "stdin");
@@ -26,6 +23,13 @@ TEXT(data_devpts, "newinstance,ptmxmode=0666,mode=620");
 TEXT(name_shm, "shm");
 TEXT(device_itself, "");
 
+const char *fwsv_next_device(const char *name) {
+  if (name == NULL) return device_names;
+  while (*name != 0) name++;
+  name++;
+  return *name == 0 ? NULL : name;
+}
+
 static long add_device(long old, long dev, const char *name) {
   long copy = take(old, name);
   if (copy == -ENOENT) return 0;
@@ -41,7 +45,7 @@ static long add_device(long old, long dev, const char *name) {
 }
 
 static long add_shared_memory(long dev, long base) {
-  long result = RAW3(__NR_mkdirat, dev, name_shm, 0755);
+  long result = make_directory(dev, name_shm, 0755);
   if (result < 0) return result;
   long copy = take(base, name_shm);
   if (copy < 0) return copy;
@@ -52,17 +56,15 @@ static long add_shared_memory(long dev, long base) {
 
 long fwsv_make_devices(long old, long dev, long base) {
   long result;
-  if ((result = add_device(old, dev, device_null)) < 0) return result;
-  if ((result = add_device(old, dev, device_zero)) < 0) return result;
-  if ((result = add_device(old, dev, device_full)) < 0) return result;
-  if ((result = add_device(old, dev, device_random)) < 0) return result;
-  if ((result = add_device(old, dev, device_urandom)) < 0) return result;
+  for (const char *name = fwsv_next_device(NULL); name != NULL; name = fwsv_next_device(name)) {
+    if ((result = add_device(old, dev, name)) < 0) return result;
+  }
   if ((result = RAW3(__NR_symlinkat, link_fd, dev, name_fd)) < 0) return result;
   if ((result = RAW3(__NR_symlinkat, link_in, dev, name_in)) < 0) return result;
   if ((result = RAW3(__NR_symlinkat, link_out, dev, name_out)) < 0) return result;
   if ((result = RAW3(__NR_symlinkat, link_err, dev, name_err)) < 0) return result;
   if ((result = RAW3(__NR_symlinkat, link_ptmx, dev, name_ptmx)) < 0) return result;
-  if ((result = RAW3(__NR_mkdirat, dev, name_pts, 0755)) < 0) return result;
+  if ((result = make_directory(dev, name_pts, 0755)) < 0) return result;
   result = RAW5(__NR_mount, type_devpts, path_pts, type_devpts, AS_NOSUID | AS_NOEXEC, data_devpts);
   return result < 0 ? result : add_shared_memory(dev, base);
 }

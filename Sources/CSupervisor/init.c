@@ -55,10 +55,12 @@ static long set_up(init_job *job, fwsv_reply *note, int *signals) {
   if ((result = enter_network(job)) < 0) return result;
   note->stage = FWSV_AT_MAPS;
   if (has_user && !job->is_kept && (result = fwsv_write_maps(sandbox)) < 0) return result;
+  if ((result = fwsv_note_places(sandbox, job->fds[FWSV_FD_RUNDIR], note)) < 0) return result;
   if ((result = fwsv_make_view(sandbox, note)) < 0) return result;
   note->stage = FWSV_AT_LOOPBACK;
   if (has_network && !job->is_kept && (result = fwsv_bring_up_loopback()) < 0) return result;
   if ((result = fwsv_make_ruleset(sandbox, job->fds[FWSV_FD_RUNDIR], note)) < 0) return result;
+  fwsv_forget_places(sandbox);
   note->stage = FWSV_AT_SIGNALS;
   uint64_t watched = 1ull << (SIGCHLD - 1);
   *signals = (int)RAW4(__NR_signalfd4, -1, &watched, sizeof watched, O_CLOEXEC | O_NONBLOCK);

@@ -44,11 +44,6 @@ TEXT(rule_dev, "/dev");
 TEXT(rule_shm, "/dev/shm");
 TEXT(rule_tmp, "/tmp");
 TEXT(rule_var_tmp, "/var/tmp");
-TEXT(rule_null, "/dev/null");
-TEXT(rule_zero, "/dev/zero");
-TEXT(rule_full, "/dev/full");
-TEXT(rule_random, "/dev/random");
-TEXT(rule_urandom, "/dev/urandom");
 
 /* A ruleset that is being made. */
 typedef struct {
@@ -64,8 +59,8 @@ static long add_fd(const rules *rules, long fd, uint64_t access) {
 }
 
 /* A place that need not be there. */
-static long add_own(const rules *rules, const char *path, uint64_t access) {
-  long fd = RAW4(__NR_openat, AT_FDCWD, path, O_PATH | O_CLOEXEC, 0);
+static long add_own(const rules *rules, long base, const char *path, uint64_t access) {
+  long fd = RAW4(__NR_openat, base, path, O_PATH | O_CLOEXEC, 0);
   if (fd < 0) return fd == -ENOENT || fd == -EACCES ? 0 : fd;
   long result = add_fd(rules, fd, access);
   RAW1(__NR_close, fd);
@@ -99,7 +94,7 @@ static long add_paths(const rules *rules, const sandbox *sandbox, fwsv_reply *re
   uint32_t count = block->writes + reads_of(block);
   for (uint32_t at = 0; at < count; at++) {
     if (!is_write(block, at) && (rules->handled & FS_READ) == 0) continue;
-    long fd = RAW4(__NR_openat, AT_FDCWD, path_of(block, at), O_PATH | O_CLOEXEC, 0);
+    long fd = fwsv_open_path(sandbox, at);
     if (fd < 0 && may_be_missing(block, at, fd)) continue;
     reply->stage = FWSV_AT_PATH;
     reply->path = (int32_t)at;
@@ -111,23 +106,29 @@ static long add_paths(const rules *rules, const sandbox *sandbox, fwsv_reply *re
   return 0;
 }
 
+static long add_devices(const rules *rules) {
+  long dev = RAW4(__NR_openat, AT_FDCWD, rule_dev, O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
+  if (dev < 0) return dev == -ENOENT || dev == -EACCES ? 0 : dev;
+  long result = 0;
+  for (const char *name = fwsv_next_device(NULL); result >= 0 && name != NULL; name = fwsv_next_device(name))
+    result = add_own(rules, dev, name, FS_DEVICE);
+  RAW1(__NR_close, dev);
+  return result;
+}
+
 static long add_own_places(const rules *rules, const sandbox *sandbox) {
   long result;
   if (has_namespaces(sandbox)) {
-    if ((result = add_own(rules, rule_proc, FS_READ | FS_WRITE_FILE | FS_TRUNCATE)) < 0) return result;
-    if ((result = add_own(rules, rule_dev, FS_DEVICE | FS_READ_DIR)) < 0) return result;
-    if ((result = add_own(rules, rule_shm, access_of(true))) < 0) return result;
+    if ((result = add_own(rules, AT_FDCWD, rule_proc, FS_READ | FS_WRITE_FILE | FS_TRUNCATE)) < 0) return result;
+    if ((result = add_own(rules, AT_FDCWD, rule_dev, FS_DEVICE | FS_READ_DIR)) < 0) return result;
+    if ((result = add_own(rules, AT_FDCWD, rule_shm, access_of(true))) < 0) return result;
     if ((sandbox->layers & FWSV_LAYER_TMP) == 0) return 0;
-    if ((result = add_own(rules, rule_tmp, access_of(true))) < 0) return result;
-    return add_own(rules, rule_var_tmp, access_of(true));
+    if ((result = add_own(rules, AT_FDCWD, rule_tmp, access_of(true))) < 0) return result;
+    return add_own(rules, AT_FDCWD, rule_var_tmp, access_of(true));
   }
   /* No terminals: without a view they are all those of the user. */
-  if ((result = add_own(rules, rule_null, FS_DEVICE)) < 0) return result;
-  if ((result = add_own(rules, rule_zero, FS_DEVICE)) < 0) return result;
-  if ((result = add_own(rules, rule_full, FS_DEVICE)) < 0) return result;
-  if ((result = add_own(rules, rule_random, FS_DEVICE)) < 0) return result;
-  if ((result = add_own(rules, rule_urandom, FS_DEVICE)) < 0) return result;
-  return add_own(rules, rule_proc, FS_READ);
+  if ((result = add_devices(rules)) < 0) return result;
+  return add_own(rules, AT_FDCWD, rule_proc, FS_READ);
 }
 
 static long add_ports(const rules *rules, const fwsv_sandbox *block) {

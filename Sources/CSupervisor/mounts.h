@@ -18,6 +18,12 @@ enum { RECURSIVE = 0x8000 }; /* AT_RECURSIVE */
 /* Flags of mount(2), which linux/mount.h does not have beside the C library's header. */
 enum { AS_READ_ONLY = 1, AS_NOSUID = 2, AS_NODEV = 4, AS_NOEXEC = 8, AS_RECURSIVE = 1 << 14, AS_PRIVATE = 1 << 18 };
 
+/* Makes a directory with just this mode, whatever the umask of the host is. */
+INLINE long make_directory(long base, const char *name, unsigned mode) {
+  long result = RAW3(__NR_mkdirat, base, name, 0700);
+  return result < 0 ? result : RAW3(__NR_fchmodat, base, name, mode);
+}
+
 /* Changes attributes of a mount. */
 INLINE long change(long fd, const char *path, unsigned flags, uint64_t set, uint64_t clear) {
   struct mount_attr attributes;

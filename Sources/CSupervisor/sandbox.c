@@ -130,7 +130,10 @@ static long begin(sandbox_state *state, const start_job *job, fwsv_reply *reply)
 
 /* Without namespaces the command is a child of the monitor, as always, and confines itself. */
 static long start_alone(sandbox_state *state, const start_job *job, fwsv_reply *reply, int *group) {
-  long result = fwsv_make_ruleset(&state->now, job->fds[FWSV_FD_RUNDIR], reply);
+  long result = fwsv_note_places(&state->now, job->fds[FWSV_FD_RUNDIR], reply);
+  if (result < 0) return result;
+  result = fwsv_make_ruleset(&state->now, job->fds[FWSV_FD_RUNDIR], reply);
+  fwsv_forget_places(&state->now);
   if (result < 0) return result;
   result = fwsv_spawn(job->request, job->fds, job->texts, &state->now, job->groups, reply, group);
   if (state->now.ruleset >= 0) RAW1(__NR_close, state->now.ruleset);

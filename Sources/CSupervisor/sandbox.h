@@ -6,7 +6,7 @@
  *
  * A layer keeps one thing or another that the document promises. Where a promise needs namespaces, the command is a
  * child of an init, which is process 1 of its namespaces. The init sets the sandbox up, starts the command, reaps all
- * processes and ends last. Where Landlock and a filter are enough, the command is the monitor's child as ever.
+ * processes and ends last. Where Landlock and a filter are enough, the command is the monitor's child as always.
  *
  * A function that fails returns a negative errno, and has set the stage of the reply to where it failed.
  */
@@ -17,19 +17,25 @@
 
 #include <errno.h>
 
+/* What a file or a directory is, whatever it is called. */
+typedef struct {
+  uint64_t device, inode;
+} identity;
+
 /* A sandbox as it is set up now. */
 struct sandbox {
   const fwsv_sandbox *block;
   uint32_t layers;      /* that are tried, and that hold once the command runs */
   uint32_t user, group; /* effective ids, which stay what they are */
   int ruleset;          /* -1 for none */
+  identity *places;     /* that the command may write, by place_of(); an inode 0 is none */
   bool has_scope;       /* the ruleset keeps the command from sockets with abstract names outside */
   bool has_file;        /* the standard input is a file of the host's */
 };
 
 INLINE bool has_namespaces(const sandbox *sandbox) { return (sandbox->layers & FWSV_LAYER_NAMESPACES) != 0; }
 
-/* --- the block of the document, which find_sandbox() has checked --------------------- */
+/* --- the block of the document, which fwsv_find_sandbox() has checked ---------------- */
 
 /* block.c: checks every place, count and length of a request's sandbox. */
 HIDDEN bool fwsv_find_sandbox(const fwsv_request *request, const uint64_t *table, const fwsv_sandbox **found);
@@ -45,13 +51,33 @@ INLINE const char *path_of(const fwsv_sandbox *block, uint32_t index) {
 
 INLINE bool is_write(const fwsv_sandbox *block, uint32_t index) { return index < block->writes; }
 
-/* Whether a failure means that a path is not there, and need not be. */
+/* Whether a failure means that a path is not there, and need not be. What a command may have made is not there. */
 INLINE bool may_be_missing(const fwsv_sandbox *block, uint32_t index, long error) {
-  bool is_missing = error == -ENOENT || error == -ENOTDIR;
+  bool is_missing = error == -ENOENT || error == -ENOTDIR || error == -EMLINK;
   return is_missing && !is_write(block, index) && block->writes + reads_of(block) - index <= block->optional_reads;
 }
 
-/* places.c: a path of the document, or the run directory (FWSV_PATH_RUNDIR), whose descriptor is given. Returns 1 for a
+/* The run directory comes first, then the paths to write. Other paths have no place. */
+INLINE identity *place_of(const sandbox *sandbox, int index) {
+  return &sandbox->places[index == FWSV_PATH_RUNDIR ? 0 : index + 1];
+}
+
+/* --- paths of the document, and the run directory (places.c) -------------------------- */
+
+HIDDEN long fwsv_identify(long fd, identity *identity);
+INLINE bool is_same(const identity *one, const identity *other) {
+  return one->inode == other->inode && one->device == other->device;
+}
+
+/* Notes where the places that the command may write are now. This comes before any path is opened. */
+HIDDEN long fwsv_note_places(sandbox *sandbox, int rundir, fwsv_reply *reply);
+HIDDEN void fwsv_forget_places(sandbox *sandbox);
+
+/* Opens a path of the document, and returns its descriptor (O_PATH). -EMLINK says that a link in it lies in one of the
+ * noted places: a command may have made it. */
+HIDDEN long fwsv_open_path(const sandbox *sandbox, uint32_t index);
+
+/* A path of the document, or the run directory (FWSV_PATH_RUNDIR), whose descriptor is given. Returns 1 for a
  * directory and 0 for a file. What is to be writable must not be read-only here, a file of the kernel's, or `/`. */
 HIDDEN long fwsv_check_place(long fd, int index, bool is_writable);
 
@@ -63,6 +89,9 @@ HIDDEN long fwsv_make_view(const sandbox *sandbox, fwsv_reply *reply);
 /* devices.c: what is in an own /dev. `old` and `dev` are descriptors of the host's and the own one, `base` is of the
  * file system that has a directory `shm` for it. */
 HIDDEN long fwsv_make_devices(long old, long dev, long base);
+
+/* The devices that a command may use: the name after another one, the first one after NULL, and NULL at the end. */
+HIDDEN const char *fwsv_next_device(const char *name);
 
 /* namespaces.c */
 

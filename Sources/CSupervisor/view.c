@@ -11,8 +11,9 @@
  * One tmpfs serves all of it, because a file system costs ten times what a copy of one of its directories costs.
  *
  * What a descriptor of a path leads to is copied (open_tree) and put over the very same place (move_mount to the
- * descriptor), so a link that is turned meanwhile changes nothing. What lies below a covered directory is found again
- * by its name: from a descriptor of that directory, and through no link. Nothing is created outside of the tmpfs.
+ * descriptor). A path is opened more than once, because no descriptor is kept of a thousand paths: what was checked has
+ * to be the very same that is shown. What lies below a covered directory is found again by its name: from a descriptor
+ * of that directory, and through no link. Nothing is created outside of the tmpfs.
  */
 #include "mounts.h"
 
@@ -47,6 +48,7 @@ enum { COVER_DEV, COVER_RUN, COVER_VAR_RUN, COVER_TMP, COVER_VAR_TMP, COVERS };
 typedef struct {
   long old;  /* what was there; -1 where nothing is covered */
   long ours; /* the mount that covers it */
+  long back; /* a copy of what was there, which a path of the document puts back; or -1 */
   char path[PATH_ROOM];
 } cover;
 
@@ -54,6 +56,7 @@ typedef struct {
 typedef struct {
   cover *cover;
   int index;
+  identity what;
   char name[PATH_ROOM];
 } place;
 
@@ -82,9 +85,13 @@ static cover *cover_of(view *view, const char *path) {
   return NULL;
 }
 
-static long make_directory(long base, const char *name, unsigned mode) {
-  long result = RAW3(__NR_mkdirat, base, name, 0700);
-  return result < 0 ? result : RAW3(__NR_fchmodat, base, name, mode);
+/* Opens what has this name, where there is no link in it. */
+static long open_name(long base, const char *name, uint64_t more) {
+  struct open_how how;
+  zero(&how, sizeof how);
+  how.flags = O_PATH | O_CLOEXEC;
+  how.resolve = RESOLVE_NO_SYMLINKS | more;
+  return RAW4(__NR_openat2, base, name, &how, sizeof how);
 }
 
 /* Where a descriptor leads. */
@@ -116,7 +123,7 @@ static long look_under(view *view, int which, const char *path) {
 }
 
 static long look_under_all(view *view) {
-  for (int at = 0; at < COVERS; at++) view->covers[at].old = view->covers[at].ours = -1;
+  for (int at = 0; at < COVERS; at++) view->covers[at].old = view->covers[at].ours = view->covers[at].back = -1;
   view->reply->stage = FWSV_AT_COVER;
   long result;
   if ((result = look_under(view, COVER_DEV, at_dev)) < 0) return result;
@@ -127,11 +134,21 @@ static long look_under_all(view *view) {
   return look_under(view, COVER_VAR_TMP, at_var_tmp);
 }
 
+/* A place above may have been shown since the cover's directory was opened, and a cover has to be on top of it. */
+static long put_on_top(const cover *cover, long mount) {
+  long now = open_name(AT_FDCWD, cover->path, 0);
+  if (now < 0) return now;
+  long result = put_mount(mount, at_itself, now, at_itself);
+  RAW1(__NR_close, now);
+  return result;
+}
+
 static long lay(cover *cover, long base, const char *sub) {
   if (cover->old < 0) return 0;
   cover->ours = take(base, sub);
   if (cover->ours < 0) return cover->ours;
-  return put_mount(cover->ours, at_itself, cover->old, at_itself);
+  long result = put_on_top(cover, cover->ours);
+  return result >= 0 && cover->back >= 0 ? put_on_top(cover, cover->back) : result;
 }
 
 static long lay_all(view *view) {
@@ -169,6 +186,7 @@ static long finish_covers(view *view) {
       result = change(cover->ours, at_itself, AT_EMPTY_PATH, MOUNT_ATTR_RDONLY, 0);
     if (cover->old >= 0) RAW1(__NR_close, cover->old);
     if (cover->ours >= 0) RAW1(__NR_close, cover->ours);
+    if (cover->back >= 0) RAW1(__NR_close, cover->back);
   }
   return result;
 }
@@ -176,28 +194,40 @@ static long finish_covers(view *view) {
 /* --- the run directory, and paths ---------------------------------------------------- */
 
 static long open_place(const view *view, int index) {
-  const char *path = index == FWSV_PATH_RUNDIR ? at_here : path_of(view->sandbox->block, (uint32_t)index);
-  return RAW4(__NR_openat, AT_FDCWD, path, O_PATH | O_CLOEXEC, 0);
+  if (index != FWSV_PATH_RUNDIR) return fwsv_open_path(view->sandbox, (uint32_t)index);
+  return RAW4(__NR_openat, AT_FDCWD, at_here, O_PATH | O_CLOEXEC, 0);
 }
 
 static bool is_writable(const view *view, int index) {
   return index == FWSV_PATH_RUNDIR || is_write(view->sandbox->block, (uint32_t)index);
 }
 
-/* Puts a copy of the place that `fd` leads to somewhere, and closes it. The descriptor of the run directory's mount
+/* Puts a copy of the place that `fd` leads to over what `to` leads to. The descriptor of the run directory's mount
  * stays. */
-static long show(view *view, int index, long fd, long to, const char *path) {
+static long show(view *view, int index, long fd, long to) {
   view->reply->stage = FWSV_AT_VIEW; /* what fails here is not the path's fault */
   long copy = take(fd, at_itself);
   long result = copy;
   if (copy >= 0 && is_writable(view, index)) result = change(copy, at_itself, AT_EMPTY_PATH, 0, MOUNT_ATTR_RDONLY);
-  if (result >= 0) result = put_mount(copy, at_itself, to, path);
+  if (result >= 0) result = put_mount(copy, at_itself, to, at_itself);
   if (result >= 0 && index == FWSV_PATH_RUNDIR) {
     view->rundir = copy;
   } else if (copy >= 0) {
     RAW1(__NR_close, copy);
   }
   return result;
+}
+
+/* A place that is all of a cover. It is copied before the cover is laid, because a copy has what is mounted on it. */
+static long put_back(view *view, int index, long fd, cover *cover) {
+  if (cover == &view->covers[COVER_TMP] || cover == &view->covers[COVER_VAR_TMP]) return -EBUSY;
+  view->reply->stage = FWSV_AT_VIEW;
+  if (cover->back < 0) cover->back = take(fd, at_itself);
+  if (cover->back < 0) return cover->back;
+  if (!is_writable(view, index)) return 0;
+  long result = change(cover->back, at_itself, AT_EMPTY_PATH, 0, MOUNT_ATTR_RDONLY);
+  if (result < 0 || index != FWSV_PATH_RUNDIR) return result;
+  return view->rundir = RAW3(__NR_fcntl, cover->back, F_DUPFD_CLOEXEC, 0);
 }
 
 /* Shows a place before there are covers, or notes it for later. */
@@ -208,26 +238,34 @@ static long show_first(view *view, int index) {
   if (fd < 0) return index >= 0 && may_be_missing(view->sandbox->block, (uint32_t)index, fd) ? 0 : fd;
   long result = fwsv_check_place(fd, index, false);
   place *place = &view->places[view->count];
+  if (result >= 0) result = fwsv_identify(fd, &place->what);
+  if (result >= 0 && is_writable(view, index) && !is_same(&place->what, place_of(view->sandbox, index)))
+    result = -ESTALE;
   if (result >= 0) result = name_of(fd, place->name);
   if (result >= 0 && (place->cover = cover_of(view, place->name)) != NULL) {
-    place->index = index;
-    view->count++;
+    bool is_all = *below(place->cover->path, place->name) == 0;
+    /* The host's devices cannot be used in a view, so the own ones stay. */
+    if (is_all && place->cover != &view->covers[COVER_DEV]) {
+      result = put_back(view, index, fd, place->cover);
+    } else {
+      place->index = index;
+      view->count++;
+    }
   } else if (result >= 0 && is_writable(view, index)) {
-    result = show(view, index, fd, fd, at_itself);
+    result = show(view, index, fd, fd);
   }
   RAW1(__NR_close, fd);
   return result;
 }
 
-/* Makes the directories above a path that lies below a cover, and the last name as what it is. They are in our tmpfs,
- * or are there. */
+/* Makes the directories above a path that lies below a cover, and the last name as what it is, in our tmpfs. */
 static long make_way(cover *cover, const char *rest, bool is_directory) {
   char path[PATH_ROOM];
   size_t at = 0;
   for (; rest[at] != 0; at++) {
     if (rest[at] == '/') {
       path[at] = 0;
-      long result = RAW3(__NR_mkdirat, cover->ours, path, 0755);
+      long result = make_directory(cover->ours, path, 0755);
       if (result < 0 && result != -EEXIST) return result;
     }
     path[at] = rest[at];
@@ -235,12 +273,21 @@ static long make_way(cover *cover, const char *rest, bool is_directory) {
   path[at] = 0;
   long result;
   if (is_directory) {
-    result = RAW3(__NR_mkdirat, cover->ours, path, 0755);
+    result = make_directory(cover->ours, path, 0755);
   } else {
-    result = RAW4(__NR_openat, cover->ours, path, O_CREAT | O_WRONLY | O_CLOEXEC | O_NOFOLLOW, 0600);
+    result = RAW4(__NR_openat, cover->ours, path, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);
     if (result >= 0) RAW1(__NR_close, result);
   }
   return result < 0 && result != -EEXIST ? result : 0;
+}
+
+/* Opens where a place below a cover is to be shown: it is there if a place above it was shown before. */
+static long open_way(const place *place, bool is_directory) {
+  const char *rest = below(place->cover->path, place->name);
+  long fd = open_name(AT_FDCWD, place->name, 0);
+  if (fd != -ENOENT) return fd;
+  long result = make_way(place->cover, rest, is_directory);
+  return result < 0 ? result : open_name(AT_FDCWD, place->name, 0);
 }
 
 /* Shows a place that lies below a cover. */
@@ -248,18 +295,18 @@ static long show_again(view *view, place *place) {
   view->reply->stage = FWSV_AT_PATH;
   view->reply->path = place->index;
   const char *rest = below(place->cover->path, place->name);
-  struct open_how how;
-  zero(&how, sizeof how);
-  how.flags = O_PATH | O_CLOEXEC;
-  how.resolve = RESOLVE_NO_SYMLINKS | RESOLVE_BENEATH;
   long fd = *rest == 0 ? RAW3(__NR_fcntl, place->cover->old, F_DUPFD_CLOEXEC, 0)
-                       : RAW4(__NR_openat2, place->cover->old, rest, &how, sizeof how);
+                       : open_name(place->cover->old, rest, RESOLVE_BENEATH);
   /* A call that is refused is no fault of the path. */
   if (fd == -ENOSYS || fd == -EPERM) view->reply->stage = FWSV_AT_COVER;
   if (fd < 0) return fd;
-  long result = fwsv_check_place(fd, place->index, false);
-  if (result >= 0 && *rest != 0) result = make_way(place->cover, rest, result == 1);
-  if (result >= 0) result = show(view, place->index, fd, AT_FDCWD, place->name);
+  identity what;
+  long kind = fwsv_check_place(fd, place->index, false);
+  long result = kind < 0 ? kind : fwsv_identify(fd, &what);
+  if (result >= 0 && !is_same(&what, &place->what)) result = -ESTALE;
+  long to = result < 0 ? result : open_way(place, kind == 1);
+  result = to < 0 ? to : show(view, place->index, fd, to);
+  if (to >= 0) RAW1(__NR_close, to);
   RAW1(__NR_close, fd);
   return result;
 }
@@ -285,13 +332,15 @@ static long make_root(void) {
   return result;
 }
 
-/* What the host has read-only stays so. This has to be known before the view is read-only. */
+/* What the host has read-only stays so. This has to be known before the view is read-only. Only what was checked here
+ * is shown later. */
 static long check_writable(view *view, int index) {
   view->reply->stage = FWSV_AT_PATH;
   view->reply->path = index;
   long fd = open_place(view, index);
   if (fd < 0) return fd;
   long result = fwsv_check_place(fd, index, true);
+  if (result >= 0) result = fwsv_identify(fd, place_of(view->sandbox, index));
   RAW1(__NR_close, fd);
   return result;
 }

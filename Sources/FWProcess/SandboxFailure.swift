@@ -69,7 +69,7 @@ extension StepFailure {
     case FWSV_AT_VIEW: return ("a view of the files that is read-only", "mount")
     case FWSV_AT_PROC: return ("a /proc of its own", "mount")
     case FWSV_AT_DEVICES: return ("a /dev of its own", "mount")
-    case FWSV_AT_COVER: return ("a /tmp of its own", "mount")
+    case FWSV_AT_COVER: return ("an empty /run and a /tmp of its own", "mount")
     case FWSV_AT_LOOPBACK: return ("a loopback in its network namespace", "ioctl")
     case FWSV_AT_RULESET: return ("its Landlock rules", "landlock_create_ruleset")
     case FWSV_AT_RULE: return ("its Landlock rules", "landlock_add_rule")
@@ -132,6 +132,14 @@ extension StepFailure {
     case EROFS: return "\(what) is on a read-only file system"
     case EINVAL where index == FWSV_PATH_RUNDIR:
       return "\(what) is the root directory: a sandbox would let the command write everywhere"
+    case EISDIR: return "\(what) leads to the root directory: a sandbox would let the command write everywhere"
+    case EBUSY:
+      return "\(what) is all of /tmp or /var/tmp, which are private: name a directory below it, or write "
+        + "\"private_tmp\": false and \"processes\": \"host\""
+    case EMLINK:
+      return "\(what) has a symbolic link below a place that commands can write: a command could turn it; name what it "
+        + "leads to"
+    case ESTALE: return "\(what) was changed while the sandbox was made"
     case EINVAL: return "\(what) is neither a directory nor a regular file that a sandbox could show"
     default: return "\(what) cannot be shown in the sandbox: \(errorText(reply.error))"
     }

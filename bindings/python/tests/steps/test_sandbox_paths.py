@@ -9,6 +9,7 @@ import subprocess
 import sys
 
 import pytest
+from sandbox_mounts import in_mounts
 from sandbox_steps import ALONE, reason, run, text
 
 import flowworker
@@ -89,6 +90,20 @@ def test_a_link_to_what_is_the_kernels(place, outside, more, path):
     refused(run(place, "touch ran", sandbox=dict(more, write=[str(outside / "link")])), outside / "link")
 
 
+def test_a_link_to_the_root(place, outside, more):
+    (outside / "link").symlink_to("/")
+    sandbox = dict(more, write=[str(outside / "link")])
+    refused(run(place, "touch ran", sandbox=sandbox), outside / "link", "leads to the root directory")
+    assert not (place / "ran").exists()
+
+
+def test_a_run_directory_that_was_removed(place, outside, more):
+    """It is open by the time that the sandbox of the second command is made."""
+    if not more:
+        pytest.skip("the run directory is a mount, which cannot be removed")
+    refused(run(place, "rmdir ../run", "true", sandbox=dict(more, write=[str(outside)])), "run directory", "not exist")
+
+
 @pytest.mark.parametrize("name", ["new\nline", "sp ace", "quo'te\"", "\u00e4\U0001f600", "back\\slash", "*"])
 def test_names_of_any_characters(place, outside, more, name):
     (outside / name).mkdir()
@@ -160,29 +175,6 @@ def test_a_call_that_there_is_not(place, more):
         run(place, "true", sandbox=dict(more, syscalls={"refuse": ["opne"]}))
 
 
-#: Runs one step in mounts of its own.
-MOUNTED = """
-import json, sys
-sys.path[:0] = [{tests!r}, {package!r}]
-from sandbox_steps import reason, run
-result = run({place!r}, {command!r}, sandbox={sandbox!r})
-print(json.dumps([result.outcome, result.explanation and reason(result), result.text]))
-"""
-
-
-def in_mounts(change, place, command, sandbox, python_env):
-    """The outcome, reason and output of a step where mounts were changed by a shell before."""
-    if os.geteuid() != 0 or shutil.which("unshare") is None:
-        pytest.skip("it needs root and unshare")
-    tests = os.path.dirname(os.path.abspath(__file__))
-    code = MOUNTED.format(
-        tests=tests, package=python_env["PYTHONPATH"], place=str(place), command=command, sandbox=sandbox
-    )
-    words = ["unshare", "--mount", "--propagation", "private", "sh", "-ec", change + '; exec "$@"', "sh"]
-    done = subprocess.run([*words, sys.executable, "-c", code], env=python_env, stdout=subprocess.PIPE)
-    return json.loads(done.stdout)
-
-
 def test_a_run_directory_that_is_read_only(place, more, python_env):
     change = "mount -t tmpfs -o ro none '{}'".format(place)
     outcome, why, _ = in_mounts(change, place, "true", dict(more), python_env)
@@ -206,3 +198,16 @@ def test_a_mount_below_a_path_of_write(place, outside, more, python_env):
         command = "echo x > ../data/f; (echo y > ../data/below/f) 2>/dev/null && echo written; true"
         outcome, _, shown = in_mounts(change, place, command, sandbox, python_env)
         assert (outcome, shown) == ("exited", "written\n" if named or more else "")
+
+
+def test_a_file_system_that_counts_no_links(place, more, python_env):
+    """What has no links was not therefore removed."""
+    if os.geteuid() != 0 or shutil.which("unshare") is None or not os.access("/dev/fuse", os.R_OK | os.W_OK):
+        pytest.skip("it needs root, unshare and /dev/fuse")
+    program = os.path.join(os.path.dirname(os.path.abspath(__file__)), "sandbox_fuse.py")
+    words = ["unshare", "--mount", "--propagation", "private", sys.executable, program, str(place), json.dumps(more)]
+    done = subprocess.run(words, env=python_env, stdout=subprocess.PIPE, check=True)
+    outcome, shown = json.loads(done.stdout)
+    if outcome == "skipped":
+        pytest.skip("FUSE cannot be mounted: " + shown)
+    assert (outcome, shown) == ("exited", "{}\n".format(place))
