@@ -176,7 +176,7 @@ COMMANDS = [
         "success codes for functions",
         lambda t: create_worker(Code("a", options={"success_codes": [0, 1]})),
         'unknown key "success_codes" in the options of a code worker: expected "python", "grace", '
-        '"timeout", "output_limit", "spill", "retries" or "limit"; it is about commands, which the workers '
+        '"sandbox", "timeout", "output_limit", "spill", "retries" or "limit"; it is about commands, which the workers '
         "subprocess, docker and slurm run (at /options/success_codes)",
     ),
     # -- standard input
