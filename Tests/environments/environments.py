@@ -80,7 +80,9 @@ FAILING = {
     "prlimit64": dict.fromkeys(
         ["limit of files", "limit of a file", "C: a limit"], "the message says that a limit cannot be set"
     ),
-    "setsid": {"a daemon is ended": "the command setsid, which the check uses, fails"},
+    "setsid": dict.fromkeys(
+        ["a daemon is ended", "the death of the host"], "the command setsid, which the check uses, fails"
+    ),
     "prctl(36)": {
         "a daemon is ended": NO_PROC["a daemon is ended"],
         **dict.fromkeys(
