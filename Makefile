@@ -350,6 +350,7 @@ lint: $(VENV)/.lint
 	$(PYTHON) Tests/lint/versions.py
 	$(PYTHON) Tests/lint/excerpts.py
 	$(PYTHON) Tests/lint/model.py
+	$(PYTHON) Tests/lint/syscalls.py
 
 format: $(VENV)/.lint
 	$(SWIFT) format format --in-place --recursive --parallel $(SWIFT_FILES)

@@ -11,7 +11,7 @@ cd "$(dirname "$0")/.."
 lib=$PWD/build/lib
 out=$PWD/build/bench
 rows=$out/rows.tsv
-questions=${*:-step words supervisor many standing hosts capture input pool lookup load expand containers notebooks clusters functions workflow wide chain scale storage sftp}
+questions=${*:-step words sandbox supervisor many standing hosts capture input pool lookup load expand containers notebooks clusters functions workflow wide chain scale storage sftp}
 python=build/venv/bin/python
 [ -x "$python" ] || python=python3
 : "${CC:=cc}"
@@ -57,7 +57,7 @@ compile_question() {
 
 run_question() {
   case $1 in
-    step | words | supervisor | many | standing | capture | input | pool | lookup)
+    step | words | sandbox | supervisor | many | standing | capture | input | pool | lookup)
       compile_question "$1"
       "$out/$1"
       ;;

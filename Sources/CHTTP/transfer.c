@@ -18,7 +18,8 @@ static size_t on_read(char *room, size_t unit, size_t count, void *context) {
   if (left <= 0) return 0;
   if ((int64_t)size > left) size = (size_t)left;
   ssize_t got = -1;
-  if (fws_fd_is_ours(&call->content)) got = pread(call->content.number, room, size, call->offset + call->at);
+  if (fws_fd_is_ours(&call->content))
+    got = TEMP_FAILURE_RETRY(pread(call->content.number, room, size, call->offset + call->at));
   if (got < 0) {
     call->error_number = errno;
     return CURL_READFUNC_ABORT;

@@ -81,7 +81,8 @@ static int open_pipes(agent_state *link) {
     link->ends[stream] = both[1];
     link->errors[stream] = 0;
     link->left[stream] = INT64_MAX;
-    RAW3(__NR_fcntl, both[0], F_SETFL, O_NONBLOCK);
+    error = (int)RAW3(__NR_fcntl, both[0], F_SETFL, O_NONBLOCK);
+    if (error < 0) return error;
   }
   return link->run.request.has_input ? fwsv_input_open(link, &link->ends[STREAMS]) : 0;
 }
@@ -215,7 +216,7 @@ static bool take(agent_state *link, const char *bytes, size_t count) {
     link->taken = 0;
     link->has_asked = false;
     if (link->head.kind == FWA_HOLD) {
-      link->until = fwsv_monotonic() + link->hold;
+      link->until = later(fwsv_monotonic(), link->hold);
       /* The request for the next command would wait until this frame is acknowledged. */
       fwsv_link_append(link, FWA_ACK, NULL, 0);
       link->due = 0;
@@ -323,7 +324,8 @@ static void tell_end(agent_state *link) {
   for (int stream = 0; stream < STREAMS; stream++)
     if (link->pipes[stream] >= 0 && link->left[stream] > 0) return;
   link->reply.is_cut = link->cut;
-  if (!has_room(link, size)) return;
+  fwsv_input_tell(link);
+  if (link->input.is_refused || !has_room(link, size)) return;
   heed_signals(link);
   if (link->is_asked && link->reply.kind == FWSV_ENDED && link->reply.reason == FWSV_BY_ITSELF)
     link->reply.reason = FWSV_BY_STOP;
@@ -333,7 +335,7 @@ static void tell_end(agent_state *link) {
   close_fd(&link->pipes[1]);
   close_fd(&link->rundir);
   link->is_running = link->has_reply = false;
-  if (link->run.hold >= 0) link->until = fwsv_monotonic() + link->run.hold;
+  if (link->run.hold >= 0) link->until = later(fwsv_monotonic(), link->run.hold);
 }
 
 static void poll_streams(agent_state *link) {
@@ -362,8 +364,8 @@ static void poll_streams(agent_state *link) {
   time.tv_sec = left / SECOND;
   time.tv_nsec = left % SECOND;
   if (!fwsv_look_at(items, ITEMS, until == INT64_MAX ? NULL : &time))
-    /* Everything is tried, except the link: reading from it could block. */
-    for (int item = 1; item < ITEMS; item++) items[item].revents = items[item].fd >= 0 ? items[item].events : 0;
+    /* Everything is tried, and nothing of it waits. */
+    for (int item = 0; item < ITEMS; item++) items[item].revents = items[item].fd >= 0 ? items[item].events : 0;
   if (items[1].revents != 0) heed_signals(link);
   if (items[0].revents != 0) take_input(link);
   fwsv_input_heed(link, &items[4 + STREAMS]);
@@ -405,7 +407,9 @@ void fwsv_agent(char **arguments, char **environment) {
   long null = RAW4(__NR_openat, AT_FDCWD, path_null, O_RDWR | O_CLOEXEC, 0);
   RAW3(__NR_dup3, null, 0, 0);
   RAW3(__NR_dup3, null, 1, 0);
-  RAW3(__NR_fcntl, link->out, F_SETFL, O_NONBLOCK);
+  /* Without its link an agent is of no use, and one that waits in a call on it would hear nothing else meanwhile. */
+  for (int end = 0; end < 2; end++)
+    if (RAW3(__NR_fcntl, end == 0 ? link->in : link->out, F_SETFL, O_NONBLOCK) < 0) RAW1(__NR_exit_group, 1);
   uint64_t asked = 1ull << (SIGTERM - 1) | 1ull << (SIGINT - 1) | 1ull << (SIGHUP - 1);
   link->signals = (int)RAW4(__NR_signalfd4, -1, &asked, sizeof asked, O_CLOEXEC | O_NONBLOCK);
   fwsv_link_greet(link, environment);

@@ -1,6 +1,9 @@
 /* Where the program begins, and where a child with a stack of its own begins, which C cannot say. */
 #include "parts.h"
 
+#include <linux/sched.h>
+#include <signal.h>
+
 /* Chooses the program. exec lays out the stack: the number of arguments, the arguments, NULL, the environment. A
  * supervisor has no argument but its name. */
 __attribute__((visibility("hidden"), used, noreturn)) void fwsv_main(long *stack) {
@@ -51,6 +54,24 @@ __asm__(
     "  syscall\n"
     "  hlt\n"
     ".size fwsv_clone, .-fwsv_clone\n"
+    /* rdi struct clone_args, rsi its size, rdx body, rcx argument */
+    ".globl fwsv_clone3\n.hidden fwsv_clone3\n.type fwsv_clone3,@function\n"
+    "fwsv_clone3:\n"
+    "  movq %rcx, %r8\n"
+    "  movl $" NUMBER(__NR_clone3) ", %eax\n"
+    "  syscall\n"
+    "  testq %rax, %rax\n"
+    "  jz 1f\n"
+    "  ret\n"
+    "1:\n"
+    "  xorl %ebp, %ebp\n"
+    "  movq %r8, %rdi\n"
+    "  call *%rdx\n"
+    "  movl %eax, %edi\n"
+    "  movl $" NUMBER(__NR_exit_group) ", %eax\n"
+    "  syscall\n"
+    "  hlt\n"
+    ".size fwsv_clone3, .-fwsv_clone3\n"
     ".popsection");
 #elif defined(__aarch64__)
 __asm__(
@@ -82,5 +103,36 @@ __asm__(
     "  svc 0\n"
     "  brk #1\n"
     ".size fwsv_clone, .-fwsv_clone\n"
+    ".globl fwsv_clone3\n.hidden fwsv_clone3\n.type fwsv_clone3,@function\n"
+    "fwsv_clone3:\n"
+    "  mov x8, #" NUMBER(__NR_clone3) "\n"
+    "  svc 0\n"
+    "  cbz x0, 1f\n"
+    "  ret\n"
+    "1:\n"
+    "  mov x29, #0\n"
+    "  mov x0, x3\n"
+    "  blr x2\n"
+    "  mov x8, #" NUMBER(__NR_exit_group) "\n"
+    "  svc 0\n"
+    "  brk #1\n"
+    ".size fwsv_clone3, .-fwsv_clone3\n"
     ".popsection");
 #endif
+/* clang-format on */
+
+/* clone3(2), which takes the stack from a struct. The kernel keeps the registers of the body and its argument. */
+HIDDEN long fwsv_clone3(const struct clone_args *arguments, size_t size, int (*body)(void *), void *argument);
+
+long fwsv_clone_into(int group, unsigned long flags, void *stack, void *stack_end, int (*body)(void *),
+                     void *argument) {
+  struct clone_args arguments;
+  zero(&arguments, sizeof arguments);
+  arguments.flags = flags | CLONE_INTO_CGROUP;
+  /* A sibling has the signal of the process that makes it. exec sets it to SIGCHLD in any case. */
+  arguments.exit_signal = flags & CLONE_PARENT ? 0 : SIGCHLD;
+  arguments.stack = (uint64_t)(uintptr_t)stack;
+  arguments.stack_size = (uint64_t)((char *)stack_end - (char *)stack);
+  arguments.cgroup = (uint64_t)group;
+  return fwsv_clone3(&arguments, sizeof arguments, body, argument);
+}

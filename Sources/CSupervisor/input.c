@@ -20,8 +20,8 @@ int fwsv_input_open(agent_state *link, int *end) {
   if (error < 0) return error;
   *end = both[0];
   link->input.pipe = both[1];
-  RAW3(__NR_fcntl, both[1], F_SETFL, O_NONBLOCK);
-  return 0;
+  link->input.is_refused = false;
+  return (int)RAW3(__NR_fcntl, both[1], F_SETFL, O_NONBLOCK);
 }
 
 void fwsv_input_drop(agent_state *link) {
@@ -29,14 +29,15 @@ void fwsv_input_drop(agent_state *link) {
   close_fd(&input->pipe);
   input->begin = input->count = 0;
   input->written = input->told = 0;
-  input->is_whole = input->is_refused = false;
+  input->is_whole = false;
 }
 
-/* The command does not read any more. */
-static void refuse(input_state *input) {
+/* The command does not read any more, or its pipe cannot be written to. */
+static void refuse(input_state *input, int32_t error) {
   close_fd(&input->pipe);
   input->count = 0;
   input->is_refused = true;
+  input->error = error;
 }
 
 bool fwsv_input_take(agent_state *link, const char *bytes, size_t count) {
@@ -66,7 +67,7 @@ void fwsv_input_write(agent_state *link) {
     long done = RAW3(__NR_write, input->pipe, input->bytes + input->begin, part);
     if (done == -EINTR) continue;
     if (done == -EAGAIN) return;
-    if (done <= 0) return refuse(input);
+    if (done <= 0) return refuse(input, done == -EPIPE ? 0 : (int32_t)-done);
     input->begin = (input->begin + (size_t)done) % FWA_WINDOW;
     input->count -= (size_t)done;
     input->written += (uint64_t)done;
@@ -82,7 +83,7 @@ void fwsv_input_watch(agent_state *link, struct pollfd *item) {
 
 void fwsv_input_heed(agent_state *link, const struct pollfd *item) {
   if (link->input.pipe < 0) return;
-  if (item->revents & POLLERR) return refuse(&link->input);
+  if (item->revents & POLLERR) return refuse(&link->input, 0);
   if (item->revents != 0) fwsv_input_write(link);
 }
 
@@ -93,9 +94,9 @@ void fwsv_input_tell(agent_state *link) {
     fwsv_link_append(link, FWA_TAKEN, &input->written, sizeof input->written);
     link->due = 0;
   }
-  if (input->is_refused && has_room(link, 0)) {
+  if (input->is_refused && has_room(link, sizeof input->error)) {
     input->is_refused = false;
-    fwsv_link_append(link, FWA_CLOSED, NULL, 0);
+    fwsv_link_append(link, FWA_CLOSED, &input->error, sizeof input->error);
     link->due = 0;
   }
 }

@@ -38,9 +38,8 @@ typedef struct {
   char *stack_end;
 } job;
 
-/* Closes all descriptors except three, which are in ascending order; a negative number stands for none. Where
- * close_range() is missing, before Linux 5.9 and in some sandboxes, the open descriptors are listed. */
-static void close_all_but(const int *kept) {
+/* Where close_range() is missing, before Linux 5.9 and in some sandboxes, the open descriptors are listed. */
+void fwsv_close_all_but(const int *kept) {
   int from = 0;
   bool closed = true;
   for (int at = 0; at < 3; at++) {
@@ -80,7 +79,7 @@ static long set_descriptors(job *job) {
   put_in_order(&kept[0], &kept[1]);
   put_in_order(&kept[1], &kept[2]);
   put_in_order(&kept[0], &kept[1]);
-  close_all_but(kept);
+  fwsv_close_all_but(kept);
   /* They are moved out of the way of those numbers. The exec closes what remains of the copies. */
   job->call = FWSV_CALL_FCNTL;
   long program = RAW3(__NR_fcntl, job->program, F_DUPFD_CLOEXEC, FWSV_HOST + 1);

@@ -19,7 +19,8 @@ enum {
 typedef struct {
   int pipe;               /* the writing end; -1 if there is none, and once the command gets nothing more */
   bool is_whole;          /* all of it has come */
-  bool is_refused;        /* the host has to be told that the command does not read any more */
+  bool is_refused;        /* the host has to be told that the command gets nothing more */
+  int32_t error;          /* why: an errno, or 0 if the command does not read any more */
   uint64_t written, told; /* bytes: in the pipe so far, and what the host knows of them */
   size_t begin, count;    /* of what waits, in the ring `bytes` */
   char bytes[FWA_WINDOW];

@@ -31,6 +31,21 @@ bool fwsv_look_at(struct pollfd *items, unsigned count, const struct timespec *t
   return false;
 }
 
+int fwsv_send(int fd, const struct msghdr *message, int host) {
+  long result = 0;
+  for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
+    result = RAW3(__NR_sendmsg, fd, message, MSG_NOSIGNAL);
+    if (result >= 0) return 0;
+    if (!is_transient(result)) break;
+    if (result == -EINTR) continue;
+    struct timespec time;
+    struct pollfd item;
+    watch_fd(&item, host);
+    if (fwsv_look_at(&item, 1, moment(&time)) && item.revents != 0) break;
+  }
+  return (int)result;
+}
+
 int fwsv_send_message(int fd, const void *bytes, size_t size, const int *fds, size_t count, int host) {
   _Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int) * FWSV_FDS)];
   struct iovec part = {.iov_base = (void *)bytes, .iov_len = size};
@@ -48,18 +63,7 @@ int fwsv_send_message(int fd, const void *bytes, size_t size, const int *fds, si
     header->cmsg_len = CMSG_LEN(sizeof(int) * count);
     for (size_t at = 0; at < count; at++) ((volatile int *)(void *)CMSG_DATA(header))[at] = fds[at];
   }
-  long result = 0;
-  for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
-    result = RAW3(__NR_sendmsg, fd, &message, MSG_NOSIGNAL);
-    if (result >= 0) return 0;
-    if (!is_transient(result)) break;
-    if (result == -EINTR) continue;
-    struct timespec time;
-    struct pollfd item;
-    watch_fd(&item, host);
-    if (fwsv_look_at(&item, 1, moment(&time)) && item.revents != 0) break;
-  }
-  return (int)result;
+  return fwsv_send(fd, &message, host);
 }
 
 long fwsv_receive_message(int fd, struct msghdr *message) {

@@ -1,18 +1,11 @@
 /*
  * The life of one command: a monitor starts it, watches it, ends it and reports its end. It does so for one command
- * after the other, as long as the host keeps the channel.
+ * after the other, as long as the host keeps the channel. Comments with "model:" name the states of
+ * Tests/model/supervisor.pml, which proves what the protocol promises.
  *
- *   watching ──timeout, FWSV_STOP, the host's end, or what was left──▶ asking ──grace──▶ forcing
- *
- * `asking` sends TERM to each process below the monitor once, `forcing` sends KILL to all of them in rounds. Comments
- * with "model:" name the states of Tests/model/supervisor.pml, which proves what the protocol promises. In every
- * phase the command is over when the main process has ended and no process is left, which is when wait(2) says ECHILD.
- *
- * A sandbox may refuse PR_SET_CHILD_SUBREAPER, so that orphans do not come to the monitor. Then the monitor looks for
- * the processes of the command's session in /proc, and does not reap the main process, whose number the session has,
- * until they have gone. The monitor does not know of processes that have left the session, and tells the host so.
+ * A command in a sandbox with namespaces is started by the sandbox's init (sandbox.h), which tells of the start.
  */
-#include "parts.h"
+#include "monitor.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -25,48 +18,7 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 
-/* A process that cannot be killed in this time is blocked inside the kernel, and is reported. */
-static const int64_t FORCING = 5ll * SECOND;
-/* The time between two rounds, which reach processes that were born between the look and the signal. */
-static const int64_t ASKING_ROUND = SECOND / 10;
-static const int64_t FORCING_ROUND = SECOND / 50;
-
 TEXT(name_monitor, "fw-monitor");
-
-/* model: MONITOR_WATCHING, MONITOR_ASKING, MONITOR_FORCING */
-enum phase { MONITOR_WATCHING, MONITOR_ASKING, MONITOR_FORCING };
-
-typedef struct {
-  int channel;    /* -1 once the host has gone */
-  int host;       /* a pidfd; -1 once it has ended */
-  int signals;    /* a signalfd for SIGCHLD, or a negative errno */
-  bool is_reaper; /* orphans come to this process */
-  bool is_short;  /* descriptors of the request did not arrive */
-  tree *tree;
-  fwsv_request request;
-  fwsv_reply reply;
-  int fds[FWSV_FDS];
-  /* The command. */
-  int main;
-  int group;
-  bool main_ended;
-  bool is_empty;  /* no process of the command is left */
-  bool is_forced; /* KILL was sent */
-  int asked_main; /* the last signal that was sent while the main process ran */
-  enum phase phase;
-  int64_t began;
-  int64_t deadline; /* of the phase; INT64_MAX if there is none */
-  int64_t round;    /* when the next round is due */
-  /* The texts of the request, which are here or in a mapping. */
-  uint64_t *table;
-  size_t mapped;
-  _Alignas(8) char texts[FWSV_INLINE];
-} state;
-
-static void close_fd(state *state, int which) {
-  if (state->fds[which] >= 0) RAW1(__NR_close, state->fds[which]);
-  state->fds[which] = -1;
-}
 
 static void take_fds(state *state, const fwsv_request *request, const int *fds, size_t count) {
   size_t at = 0;
@@ -75,15 +27,13 @@ static void take_fds(state *state, const fwsv_request *request, const int *fds, 
     if (which == FWSV_FD_TEXTS && !request->has_file) continue;
     if (which == FWSV_FD_IN && !request->has_input) continue;
     if (which == FWSV_FD_IN_END && !request->has_input_end) continue;
+    if (which >= FWSV_FD_GROUP && (uint32_t)(which - FWSV_FD_GROUP) >= request->groups) break;
     close_fd(state, which);
     state->fds[which] = fds[at++];
   }
 }
 
-enum received { MESSAGE, NOTHING, GONE };
-
-/* Receives one message without waiting. */
-static enum received receive(state *state, fwsv_request *request) {
+enum received fwsv_receive_request(state *state, fwsv_request *request) {
   struct iovec parts[2] = {
       {.iov_base = request, .iov_len = sizeof *request},
       {.iov_base = state->texts, .iov_len = sizeof state->texts},
@@ -138,259 +88,23 @@ static void unmap_texts(state *state) {
   state->mapped = 0;
 }
 
-static bool has_tree(state *state) {
-  if (state->tree == NULL) state->tree = fwsv_tree_create();
-  return state->tree != NULL;
-}
-
-static void clear_tree(state *state) { fwsv_tree_clear(state->tree, state->is_reaper ? 0 : state->group); }
-
-static void note_main(state *state, int status, const struct rusage *usage) {
-  fwsv_reply *reply = &state->reply;
-  reply->status = status;
-  reply->user = usage->ru_utime.tv_sec * 1000000ll + usage->ru_utime.tv_usec;
-  reply->system = usage->ru_stime.tv_sec * 1000000ll + usage->ru_stime.tv_usec;
-  reply->peak = usage->ru_maxrss * 1024ll;
-}
-
-/* model: MAIN_ENDED */
-static void end_main(state *state) {
-  state->main_ended = true;
-  state->reply.duration = fwsv_monotonic() - state->began;
-}
-
-/* Checks whether the main process has ended, without reaping it, because its number is that of the session. */
-static void look_for_end(state *state) {
-  if (!state->main_ended) {
-    siginfo_t information;
-    zero(&information, sizeof information);
-    RAW5(__NR_waitid, P_PID, state->main, &information, WEXITED | WNOHANG | WNOWAIT, 0);
-    if (information.si_pid != state->main) return;
-    end_main(state);
-    if (has_tree(state) && state->phase == MONITOR_WATCHING) clear_tree(state);
-  }
-  if (state->tree != NULL && fwsv_tree_look(state->tree, state->main) == 0 && !fwsv_tree_is_blind(state->tree)) {
-    state->is_empty = true;
-  } else if (state->tree == NULL || fwsv_tree_is_blind(state->tree)) {
-    /* The processes cannot be seen, so the command counts as over when everything possible has been done. */
-    state->is_empty = state->request.background != FWSV_KILL || state->is_forced;
-  }
-}
-
-/* Reaps every process that has ended. */
-static void reap(state *state) {
-  if (!state->is_reaper) return look_for_end(state);
-  for (;;) {
-    int status;
-    struct rusage usage;
-    long pid = RAW4(__NR_wait4, -1, &status, WNOHANG | __WALL, &usage);
-    if (pid == -EINTR) continue;
-    if (pid <= 0) {
-      state->is_empty = pid == -ECHILD;
-      return;
-    }
-    if (pid != state->main) continue;
-    end_main(state);
-    note_main(state, status, &usage);
-  }
-}
-
-/* Reaps the main process where that was put off until the end. */
-static void reap_main(state *state) {
-  if (state->is_reaper || !state->main_ended) return;
-  int status;
-  struct rusage usage;
-  long pid;
-  do {
-    pid = RAW4(__NR_wait4, state->main, &status, __WALL, &usage);
-  } while (pid == -EINTR);
-  if (pid == state->main) note_main(state, status, &usage);
-}
-
-/* Whether the command has ended by itself, with nothing left to wait for. */
-static bool is_over(state *state) {
-  reap(state);
-  return state->main_ended && (state->is_empty || state->request.background != FWSV_WAIT);
-}
-
-/* Sends a signal that the host asks for. It has a list of its own, because what is known of the processes that are
- * ended must not change. */
-static void pass_signal(state *state, const fwsv_request *request) {
-  int signal = (int)request->signal;
-  if (request->kind == FWSV_SIGNAL_MAIN) {
-    /* The number is the main process's until it is reaped. */
-    if (!state->main_ended) RAW2(__NR_kill, state->main, signal);
-    return;
-  }
-  tree *tree = fwsv_tree_create();
-  if (tree == NULL) {
-    fwsv_signal_group(state->group, signal);
-    return;
-  }
-  fwsv_tree_clear(tree, state->is_reaper ? 0 : state->group);
-  fwsv_tree_pass(tree, state->group, signal);
-  fwsv_tree_free(tree);
-}
-
-/* Waits for what may happen, until a time. */
-static void wait_for_event(state *state, int64_t until) {
-  struct pollfd items[3];
-  watch_fd(&items[0], state->channel);
-  watch_fd(&items[1], state->signals);
-  watch_fd(&items[2], state->host);
-  struct timespec time;
-  struct timespec *timeout = NULL;
-  if (until != INT64_MAX) {
-    int64_t left = until - fwsv_monotonic();
-    if (left < 0) left = 0;
-    time.tv_sec = left / SECOND;
-    time.tv_nsec = left % SECOND;
-    timeout = &time;
-  }
-  bool is_known = fwsv_look_at(items, 3, timeout);
-  if (items[1].revents != 0) {
-    char information[128];
-    RAW3(__NR_read, state->signals, information, sizeof information);
-  }
-  bool is_gone = false;
-  if (items[2].revents != 0) {
-    state->host = -1;
-    is_gone = true;
-  }
-  if (state->channel >= 0 && (items[0].revents != 0 || !is_known)) {
-    fwsv_request request;
-    enum received received = receive(state, &request);
-    if (received == GONE) {
-      is_gone = true;
-    } else if (received == NOTHING) {
-      /* The kernel could not look whether there was a message, and there is none. */
-    } else if (request.kind == FWSV_SIGNAL_MAIN || request.kind == FWSV_SIGNAL_TREE) {
-      pass_signal(state, &request);
-    } else if (request.kind == FWSV_END_INPUT) {
-      close_fd(state, FWSV_FD_IN_END);
-    } else if (request.kind == FWSV_STOP && state->phase == MONITOR_WATCHING && !is_over(state)) {
-      state->reply.reason = FWSV_BY_STOP;
-      state->deadline = 0;
-    } else if (request.kind == FWSV_LIMIT && state->phase == MONITOR_WATCHING &&
-               state->reply.reason == FWSV_BY_ITSELF && state->deadline != 0) {
-      state->request.grace = request.grace;
-      state->deadline = request.timeout < 0 ? INT64_MAX : fwsv_monotonic() + request.timeout;
-    }
-  }
-  /* model: HOST_GONE */
-  if (is_gone && state->channel >= 0) {
-    RAW1(__NR_close, state->channel);
-    state->channel = -1;
-    if (state->phase == MONITOR_WATCHING) {
-      int64_t until = state->request.host_gone_timeout > 0 ? fwsv_monotonic() + state->request.host_gone_timeout : 0;
-      if (until < state->deadline) state->deadline = until;
-    }
-  }
-}
-
-static void ask(state *state) {
-  int64_t now = fwsv_monotonic();
-  state->phase = MONITOR_ASKING;
-  state->deadline = now + state->request.grace;
-  state->round = now;
-  if (has_tree(state)) clear_tree(state);
-}
-
-/* Returns how many processes the signal was for; 1 where that is not known. */
-static int send_signal(state *state, int signal) {
-  if (!state->main_ended) state->asked_main = signal;
-  if (signal == SIGKILL) state->is_forced = true;
-  if (has_tree(state)) return fwsv_tree_signal(state->tree, state->group, signal);
-  fwsv_signal_group(state->group, SIGKILL);
-  return 1;
-}
-
-/* Does what is due now. Returns true if nothing more can be done. */
-static bool act(state *state) {
-  int64_t now = fwsv_monotonic();
-  switch (state->phase) {
-    case MONITOR_WATCHING:
-      if (state->main_ended && state->request.background == FWSV_KILL) {
-        ask(state);
-        return act(state);
-      }
-      if (now < state->deadline || is_over(state)) return false;
-      /* The deadline is 0 after FWSV_STOP and after the end of the host. */
-      if (state->reply.reason == FWSV_BY_ITSELF && state->deadline != 0) state->reply.reason = FWSV_BY_TIMEOUT;
-      ask(state);
-      return act(state);
-    case MONITOR_ASKING:
-      if (now >= state->deadline) {
-        state->phase = MONITOR_FORCING;
-        state->deadline = now + FORCING;
-        state->round = now;
-        return act(state);
-      }
-      if (now >= state->round) {
-        send_signal(state, SIGTERM);
-        state->round = now + ASKING_ROUND;
-      }
-      return false;
-    case MONITOR_FORCING:
-      if (now >= state->round) {
-        int reached = send_signal(state, SIGKILL);
-        state->round = now + FORCING_ROUND;
-        /* The processes that are left belong to another user, and cannot be signalled. */
-        if (reached == 0 && now >= state->deadline - FORCING + SECOND) return true;
-      }
-      return now >= state->deadline;
-  }
-  return true;
-}
-
-/* Returns when the command has ended. */
-static void watch(state *state) {
-  for (;;) {
-    reap(state);
-    if (state->main_ended) {
-      if (state->is_empty) return;
-      if (state->phase == MONITOR_WATCHING && state->request.background == FWSV_LEAVE) return;
-    }
-    if (act(state)) return;
-    int64_t until = state->deadline;
-    if (state->phase != MONITOR_WATCHING && state->round < until) until = state->round;
-    /* No signal tells of the end of processes that are not children, so they are looked for now and then. */
-    int64_t next = fwsv_monotonic() + ASKING_ROUND / 2;
-    if (!state->is_reaper && state->main_ended && next < until) until = next;
-    wait_for_event(state, until);
-  }
-}
-
-/* model: MONITOR_REPORTING */
-static void report(state *state) {
-  fwsv_reply *out = &state->reply;
-  if (!state->is_empty && state->phase == MONITOR_WATCHING && has_tree(state)) {
-    clear_tree(state);
-    fwsv_tree_look(state->tree, state->main);
-  }
-  if (state->tree != NULL && (state->phase != MONITOR_WATCHING || !state->is_empty))
-    fwsv_tree_tell(state->tree, state->main, out);
-  /* The signal went to the group, or the main process was not in the list. */
-  if ((out->is_blind || state->tree == NULL) && out->main_signal == 0) out->main_signal = state->asked_main;
-  reap_main(state);
-  out->is_unsure = !state->is_reaper;
-  /* The command ended by itself just before a signal could reach it. */
-  if (state->main_ended && !out->is_blind && out->main_signal == 0 && out->others == 0) out->reason = FWSV_BY_ITSELF;
-  /* A main process that was killed and is still there has no status, and this monitor cannot do more. */
-  out->left = state->is_empty ? 0 : 1;
-  if (!state->main_ended) {
-    out->status = -1;
-    out->duration = fwsv_monotonic() - state->began;
-  }
-  reply(state, FWSV_ENDED);
-}
-
 static int open_signals(void) {
   uint64_t watched = 1ull << (SIGCHLD - 1);
   return (int)RAW4(__NR_signalfd4, -1, &watched, sizeof watched, O_CLOEXEC | O_NONBLOCK);
 }
 
-/* Starts the command. Returns its pid, or a negative errno, and the reply says at which stage. */
+static start_job job_of(state *state) {
+  start_job job;
+  job.request = &state->request;
+  job.fds = state->fds;
+  job.texts = &state->lists;
+  job.groups = groups_of(state);
+  job.channel = state->channel;
+  return job;
+}
+
+/* Starts the command. Returns its pid, or a negative errno, and the reply says at which stage; or 0, and an init sets
+ * up the command's sandbox. */
 static int start(state *state) {
   fwsv_reply *out = &state->reply;
   out->stage = FWSV_AT_RECEIVE;
@@ -401,86 +115,135 @@ static int start(state *state) {
   out->stage = FWSV_AT_TEXTS;
   int error = map_texts(state);
   if (error < 0) return error;
-  int pid = fwsv_spawn(&state->request, state->fds, state->table, out, &state->group);
-  unmap_texts(state);
-  return pid;
+  out->stage = FWSV_AT_REQUEST;
+  if (!fwsv_read_texts(&state->request, state->table, &state->lists)) return -EINVAL;
+  if (state->request.tree != FWSV_NO_TREE) {
+    error = (int)fwsv_groups_make(&state->groups, &state->request, state->fds, out);
+    if (error < 0) return error;
+  }
+  if (state->lists.sandbox == NULL)
+    return fwsv_spawn(&state->request, state->fds, &state->lists, NULL, groups_of(state), out, &state->group);
+  start_job job = job_of(state);
+  return fwsv_sandbox_start(&state->sandbox, &job, out, &state->group);
+}
+
+/* Takes what the init has told of the start. */
+static void take_start(fwsv_reply *out, const fwsv_reply *note) {
+  out->stage = note->stage;
+  out->error = note->error;
+  out->limit = note->limit;
+  out->path = note->path;
+  out->is_direct = note->is_direct;
+  out->layers = note->layers;
+  out->landlock = note->landlock;
+  for (int limit = 0; limit < FWSV_TREE_LIMITS; limit++) out->kept[limit] = note->kept[limit];
+}
+
+/* Waits until the init has started the command. Returns what start() does, where 0 means that the init has ended, or
+ * stands still. */
+static int settle(state *state) {
+  start_job job = job_of(state);
+  fwsv_reply *out = &state->reply;
+  for (;;) {
+    bool is_gone = fwsv_sandbox_is_gone(&state->sandbox);
+    fwsv_reply note;
+    int pid;
+    if (fwsv_sandbox_read(&state->sandbox, &note, &pid)) {
+      take_start(out, &note);
+      if (note.kind == FWSV_STARTED && pid > 0) return pid;
+      if (state->phase != MONITOR_WATCHING) continue;
+      fwsv_sandbox_kill(&state->sandbox);
+      fwsv_sandbox_end(&state->sandbox);
+      pid = fwsv_sandbox_start_again(&state->sandbox, &job, out, &state->group);
+      if (pid != 0) return pid;
+      continue;
+    }
+    /* Nobody knows whether it had started the command when it was killed. */
+    if (is_gone) return 0;
+    int64_t now = fwsv_monotonic();
+    if (now >= state->deadline) {
+      if (state->phase == MONITOR_FORCING) return 0; /* it stands still inside the kernel */
+      fwsv_watch_note_reason(state);
+      state->phase = MONITOR_FORCING;
+      state->deadline = state->round = now + FORCING;
+      state->asked_main = SIGKILL;
+      fwsv_watch_clear(state);
+      fwsv_sandbox_kill(&state->sandbox);
+    }
+    fwsv_watch_wait(state, state->deadline);
+  }
+}
+
+/* Removes the control groups, in which nobody is left. */
+static void remove_groups(state *state) {
+  if (state->request.tree == FWSV_NO_TREE) return;
+  state->reply.group_error = (int32_t)-fwsv_groups_remove(&state->groups);
+  for (int at = 0; at < FWSV_GROUPS; at++) close_fd(state, FWSV_FD_GROUP + at);
+}
+
+/* Tells that the command could not be started. */
+static void fail(state *state, int error) {
+  fwsv_reply *out = &state->reply;
+  close_fd(state, FWSV_FD_IN_END);
+  remove_groups(state);
+  out->error = -error;
+  out->layers &= FWSV_LAYER_USER; /* nothing holds, but the message may have to name it */
+  reply(state, FWSV_FAILED);
 }
 
 static void run(state *state) {
   /* model: MONITOR_STARTING */
   fwsv_reply *out = &state->reply;
   zero(out, offsetof(fwsv_reply, processes));
+  out->path = FWSV_PATH_NONE;
   out->started = fwsv_wall();
   state->began = fwsv_monotonic();
+  state->main = state->asked_main = 0;
+  state->early[0] = state->early[1] = 0;
+  state->main_ended = state->is_empty = state->is_forced = false;
+  state->phase = MONITOR_WATCHING;
+  state->deadline = state->request.timeout < 0 ? INT64_MAX : later(state->began, state->request.timeout);
+  state->group = -1;
   int pid = start(state);
+  if (pid == 0) pid = settle(state);
   close_fd(state, FWSV_FD_OUT);
   close_fd(state, FWSV_FD_ERR);
-  close_fd(state, FWSV_FD_TEXTS);
   close_fd(state, FWSV_FD_IN);
   if (!state->request.keep_rundir) close_fd(state, FWSV_FD_RUNDIR);
   if (pid < 0) {
-    close_fd(state, FWSV_FD_IN_END);
-    out->error = -pid;
-    reply(state, FWSV_FAILED);
+    fail(state, pid);
+  } else if (pid > 0) {
+    out->pid = pid;
+    out->layers |= fwsv_sandbox_gaps(&state->sandbox);
+    fwsv_watch_begin(state, pid);
+    if (state->request.tell_start) reply(state, FWSV_STARTED);
+  }
+  unmap_texts(state);
+  close_fd(state, FWSV_FD_TEXTS);
+  if (pid < 0) return;
+  fwsv_watch(state);
+  close_fd(state, FWSV_FD_IN_END);
+  fwsv_watch_report(state);
+  if (state->is_empty) remove_groups(state);
+  reply(state, FWSV_ENDED);
+  if (state->is_empty) {
+    if (has_init(state)) fwsv_sandbox_end(&state->sandbox);
     return;
   }
-  out->pid = state->main = pid;
-  state->main_ended = state->is_empty = state->is_forced = false;
-  state->asked_main = 0;
-  state->phase = MONITOR_WATCHING;
-  state->deadline = state->request.timeout < 0 ? INT64_MAX : state->began + state->request.timeout;
-  if (state->request.tell_start) reply(state, FWSV_STARTED);
-  watch(state);
-  close_fd(state, FWSV_FD_IN_END);
-  report(state);
-  if (state->is_empty) return;
   /* model: MONITOR_KEEPING. Processes that were left alone, or that cannot be ended, stay with this monitor, which
    * reaps them when they end. */
   if (state->channel >= 0) RAW1(__NR_close, state->channel);
   state->channel = -1;
-  while (!state->is_empty && state->is_reaper) {
-    struct pollfd item;
-    watch_fd(&item, state->signals);
-    fwsv_look_at(&item, 1, NULL);
+  while (!state->is_empty && (state->is_reaper || has_init(state))) {
+    struct pollfd items[2];
+    watch_fd(&items[0], state->signals);
+    watch_fd(&items[1], state->sandbox.pair);
+    fwsv_look_at(items, has_init(state) ? 2 : 1, NULL);
     char information[128];
     RAW3(__NR_read, state->signals, information, sizeof information);
-    reap(state);
+    fwsv_watch_reap(state);
   }
-}
-
-/* The time that a cleanup request may take: an engine stops containers, each with its grace. */
-static const int64_t CLEANUP_LIMIT = 300ll * SECOND;
-
-/* model: MONITOR_CLEANING. Sends the bytes of a cleanup request, and reads the answers until the server closes the
- * connection: a server drops requests of a connection that is closed before they are answered. */
-static void carry_out(state *state) {
-  uint64_t size = state->request.size;
-  uint64_t sent = state->request.address;
-  if (size > FWSV_INLINE || sent >= size || sent < sizeof(uint16_t)) return;
-  uint16_t family = *(const uint16_t *)(const void *)state->texts;
-  long socket = RAW3(__NR_socket, family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-  long error = socket < 0 ? socket : RAW3(__NR_connect, socket, state->texts, sent);
-  if (error < 0 && error != -EINPROGRESS && error != -EAGAIN) return;
-  int64_t end = fwsv_monotonic() + CLEANUP_LIMIT;
-  while (fwsv_monotonic() < end) {
-    struct pollfd item;
-    watch_fd(&item, (int)socket);
-    if (sent < size) item.events |= POLLOUT;
-    struct timespec time;
-    time.tv_sec = 1;
-    time.tv_nsec = 0;
-    if (!fwsv_look_at(&item, 1, &time)) item.revents = item.events;
-    if (item.revents & POLLOUT) {
-      long count = RAW6(__NR_sendto, socket, state->texts + sent, size - sent, MSG_NOSIGNAL, 0, 0);
-      if (count > 0) sent += (uint64_t)count;
-      if (count < 0 && count != -EAGAIN && count != -EINTR) return;
-    }
-    if (item.revents & ~POLLOUT) {
-      char answer[4096];
-      long count = RAW3(__NR_read, socket, answer, sizeof answer);
-      if (count == 0 || (count < 0 && count != -EAGAIN && count != -EINTR)) return;
-    }
-  }
+  if (state->is_empty) remove_groups(state);
 }
 
 void fwsv_monitor(int channel, int host) {
@@ -493,6 +256,9 @@ void fwsv_monitor(int channel, int host) {
   state->tree = NULL;
   state->request.kind = FWSV_STOP;
   for (int at = 0; at < FWSV_FDS; at++) state->fds[at] = -1;
+  zero(&state->sandbox, sizeof state->sandbox);
+  zero(&state->groups, sizeof state->groups);
+  state->sandbox.pair = state->sandbox.network = state->sandbox.user = -1;
   state->is_reaper = RAW5(__NR_prctl, PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) >= 0;
   state->signals = open_signals();
   /* model: MONITOR_IDLE, SOCKET_OPEN */
@@ -506,7 +272,7 @@ void fwsv_monitor(int channel, int host) {
       if (items[1].revents != 0) break;
       continue;
     }
-    enum received received = receive(state, &state->request);
+    enum received received = fwsv_receive_request(state, &state->request);
     if (received == NOTHING) continue;
     if (received == GONE) break;
     if (state->request.kind == FWSV_RUN) {
@@ -514,10 +280,13 @@ void fwsv_monitor(int channel, int host) {
     } else {
       /* FWSV_STOP came too late for a command, or says that no further command comes. The directory is closed, because
        * a file system cannot be unmounted while it is open here. */
-      if (state->request.kind == FWSV_STOP) close_fd(state, FWSV_FD_RUNDIR);
+      if (state->request.kind == FWSV_STOP) {
+        close_fd(state, FWSV_FD_RUNDIR);
+        fwsv_forget_namespaces(&state->sandbox);
+      }
     }
   }
-  if (state->request.kind == FWSV_CLEANUP) carry_out(state);
+  if (state->request.kind == FWSV_CLEANUP) fwsv_carry_out(state->texts, state->request.size, state->request.address);
   /* model: MONITOR_GONE, SOCKET_CLOSED */
   RAW1(__NR_exit_group, 0);
   __builtin_unreachable();

@@ -1,4 +1,4 @@
-/* Clocks and signals, which all parts of the program use. */
+/* Clocks, usage and signals, which all parts of the program use. */
 #include "parts.h"
 
 #include <signal.h>
@@ -14,6 +14,14 @@ static int64_t now(int clock) {
 int64_t fwsv_monotonic(void) { return now(CLOCK_MONOTONIC); }
 
 int64_t fwsv_wall(void) { return now(CLOCK_REALTIME); }
+
+int64_t fwsv_user_time(const struct rusage *usage) {
+  return usage->ru_utime.tv_sec * 1000000ll + usage->ru_utime.tv_usec;
+}
+
+int64_t fwsv_system_time(const struct rusage *usage) {
+  return usage->ru_stime.tv_sec * 1000000ll + usage->ru_stime.tv_usec;
+}
 
 enum { SIGNALS = 64 }; /* numbers from 1 on, real-time signals included */
 

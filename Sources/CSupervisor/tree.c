@@ -30,6 +30,7 @@ struct tree {
   int round;
   int is_blind;
   int session; /* 0: orphans come to us */
+  int init;    /* process 1 of the command's sandbox, which is entered and is none of its processes; 0: none */
   process processes[PROCESSES];
 };
 
@@ -41,8 +42,9 @@ tree *fwsv_tree_create(void) {
 
 void fwsv_tree_free(tree *tree) { RAW2(__NR_munmap, tree, sizeof *tree); }
 
-void fwsv_tree_clear(tree *tree, int session) {
+void fwsv_tree_clear(tree *tree, int session, int init) {
   tree->session = session;
+  tree->init = init;
   tree->count = 0;
   tree->round = 0;
   tree->is_blind = 0;
@@ -56,18 +58,6 @@ TEXT(path_stat, "/stat");
 
 static char *put(char *at, const char *text) {
   while (*text != 0) *at++ = *text++;
-  *at = 0;
-  return at;
-}
-
-static char *put_number(char *at, int number) {
-  char digits[12];
-  int count = 0;
-  do {
-    digits[count++] = (char)('0' + number % 10);
-    number /= 10;
-  } while (number > 0);
-  while (count > 0) *at++ = digits[--count];
   *at = 0;
   return at;
 }
@@ -93,7 +83,7 @@ static long take_number(const char *text, long at, long size, int *number) {
 /* Reads what proc(5) has as `pid (name) state ppid pgrp session …`, where the name may contain any character. */
 static bool read_stat(int pid, facts *facts) {
   char path[48];
-  put(put_number(put(path, path_proc), pid), path_stat);
+  put(put_number(put(path, path_proc), (uint32_t)pid), path_stat);
   int fd = open_path(path, 0);
   if (fd < 0) return false;
   char text[256];
@@ -157,7 +147,7 @@ static bool add_children(tree *tree, int pid, const char *path) {
 
 static bool add_children_of(tree *tree, int pid) {
   char path[64];
-  char *end = put(put_number(put(path, path_proc), pid), path_task);
+  char *end = put(put_number(put(path, path_proc), (uint32_t)pid), path_task);
   struct directory list;
   list.fd = open_path(path, O_DIRECTORY);
   if (list.fd < 0) return false;
@@ -177,7 +167,7 @@ bool fwsv_is_proc_ours(int self) {
   char link[16];
   char want[16];
   long size = RAW4(__NR_readlinkat, AT_FDCWD, path_self, link, sizeof link);
-  long length = put_number(want, self) - want;
+  long length = put_number(want, (uint32_t)self) - want;
   if (size != length) return false;
   for (long at = 0; at < size; at++) {
     if (link[at] != want[at]) return false;
@@ -223,9 +213,12 @@ static void look(tree *tree) {
 /* Whether a process of the list is alive, and is still below this one or in the session. */
 static bool is_ours(const tree *tree, process *process, int self) {
   facts facts;
+  if (process->pid == tree->init) return false;
   if (!read_stat(process->pid, &facts)) return false;
   if (facts.state == 'Z' || facts.state == 'X') return false;
-  bool is_below = facts.parent == process->parent || facts.parent == self;
+  /* An orphan has come to this process, or to the init. */
+  int heir = tree->init != 0 ? tree->init : self;
+  bool is_below = facts.parent == process->parent || facts.parent == heir;
   if (!is_below && (tree->session == 0 || facts.session != tree->session)) return false;
   for (int at = 0; at < 16; at++) process->name[at] = facts.name[at];
   return true;

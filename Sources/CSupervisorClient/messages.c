@@ -57,6 +57,7 @@ static int run(int channel, fwsv_request *request, const void *texts, const fws_
   if (streams->in >= 0) fds[count++] = streams->in;
   request->has_input_end = streams->in_end >= 0;
   if (streams->in_end >= 0) fds[count++] = streams->in_end;
+  for (uint32_t at = 0; at < request->groups && at < FWSV_GROUPS; at++) fds[count++] = request->group[at].fd;
   *call = "sendmsg";
   struct iovec parts[2] = {
       {.iov_base = request, .iov_len = sizeof *request},

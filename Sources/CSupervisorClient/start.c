@@ -42,7 +42,7 @@ static const char *pages(size_t *size) {
 static int has(int file, const char *content, size_t size, off_t offset) {
   char part[PAGE];
   while (size > 0) {
-    ssize_t got = pread(file, part, size < sizeof part ? size : sizeof part, offset);
+    ssize_t got = TEMP_FAILURE_RETRY(pread(file, part, size < sizeof part ? size : sizeof part, offset));
     if (got <= 0 || memcmp(part, content, (size_t)got) != 0) return 0;
     content += got;
     size -= (size_t)got;

@@ -378,6 +378,7 @@ int fws_remove_file(int directory, const char *name) { return unlinkat(directory
 typedef struct {
   char *text;
   size_t size;
+  int error;
 } names;
 
 static void keep_name(void *context, const char *name, int kind) {
@@ -385,21 +386,40 @@ static void keep_name(void *context, const char *name, int kind) {
   names *all = context;
   size_t length = strlen(name) + 1;
   char *larger = realloc(all->text, all->size + length);
-  if (larger == NULL) return;
+  if (larger == NULL) {
+    all->error = ENOMEM;
+    return;
+  }
   memcpy(larger + all->size, name, length);
   all->text = larger;
   all->size += length;
 }
 
-void fws_remove_tree(int parent, const char *name, int depth) {
-  if (unlinkat(parent, name, 0) == 0 || depth <= 0) return;
+/* Removes as much as it can, and returns 0 or the errno of what it could not. */
+static int remove_tree(int parent, const char *name, int depth) {
+  if (unlinkat(parent, name, 0) == 0 || errno == ENOENT) return 0;
+  /* Of a directory, unlink(2) says only that it is one. */
+  if (errno != EISDIR && errno != EPERM) return errno;
+  if (depth <= 0) return ENAMETOOLONG;
   int fd = TEMP_FAILURE_RETRY(openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-  if (fd < 0) return;
+  if (fd < 0) return errno;
   names all = {0};
   int listed = fcntl(fd, F_DUPFD_CLOEXEC, 3);
-  if (listed >= 0) fws_list(listed, keep_name, &all);
-  for (size_t at = 0; at < all.size; at += strlen(all.text + at) + 1) fws_remove_tree(fd, all.text + at, depth - 1);
+  int error = listed < 0 ? errno : fws_list(listed, keep_name, &all);
+  if (error == 0) error = all.error;
+  for (size_t at = 0; at < all.size; at += strlen(all.text + at) + 1) {
+    int failed = remove_tree(fd, all.text + at, depth - 1);
+    if (error == 0) error = failed;
+  }
   free(all.text);
   close(fd);
-  unlinkat(parent, name, AT_REMOVEDIR);
+  int removed = unlinkat(parent, name, AT_REMOVEDIR);
+  return removed < 0 && error == 0 ? errno : removed < 0 ? error : 0;
+}
+
+int fws_remove_tree(int parent, const char *name, int depth) {
+  int error = 0;
+  /* A lack of descriptors or memory may be over when it is tried again. */
+  for (int tries = 0; tries < 3 && (tries == 0 || error != 0); tries++) error = remove_tree(parent, name, depth);
+  return error;
 }

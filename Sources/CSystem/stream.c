@@ -144,9 +144,26 @@ ssize_t fws_link_send(int fd, const void *bytes, size_t size) {
   return count;
 }
 
-ssize_t fws_receive(int fd, void *room, size_t size) {
+/* There is room for the sender and nothing else, so that no descriptors come in. */
+static ssize_t receive_from(int fd, void *room, size_t size, int32_t *sender) {
+  _Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(struct ucred))];
+  struct iovec part = {.iov_base = room, .iov_len = size};
+  struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
+  ssize_t count = recvmsg(fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+  struct cmsghdr *header = count > 0 ? CMSG_FIRSTHDR(&message) : NULL;
+  if (header != NULL && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_CREDENTIALS) {
+    struct ucred who;
+    memcpy(&who, CMSG_DATA(header), sizeof who);
+    *sender = who.pid;
+  }
+  return count;
+}
+
+int fws_tell_senders(int fd) { return setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &(int){1}, sizeof(int)) < 0 ? errno : 0; }
+
+static ssize_t receive(int fd, void *room, size_t size, int32_t *sender) {
   for (int attempt = 0, resets = 0;; attempt++) {
-    ssize_t count = recv(fd, room, size, MSG_DONTWAIT);
+    ssize_t count = sender != NULL ? receive_from(fd, room, size, sender) : recv(fd, room, size, MSG_DONTWAIT);
     if (count > 0) return count;
     if (count == 0) {
       errno = 0;
@@ -160,3 +177,7 @@ ssize_t fws_receive(int fd, void *room, size_t size) {
     if (errno != EINTR) pause_briefly();
   }
 }
+
+ssize_t fws_receive(int fd, void *room, size_t size) { return receive(fd, room, size, NULL); }
+
+ssize_t fws_receive_from(int fd, void *room, size_t size, int32_t *sender) { return receive(fd, room, size, sender); }

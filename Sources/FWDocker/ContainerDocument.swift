@@ -45,7 +45,10 @@ struct ContainerPlan {
       throw StepFailure("the run directory \(MessageFormat.path(rundir)) is not a directory")
     }
     let rundir = rundir
-    directories = Files.list(rundir).filter {
+    guard let names = Files.list(rundir) else {
+      throw StepFailure("the run directory \(MessageFormat.path(rundir)) cannot be read", errno)
+    }
+    directories = names.filter {
       !ContainerPlan.systemDirectories.contains($0) && Files.isDirectory("\(rundir)/\($0)")
     }
     var env = env

@@ -76,7 +76,7 @@ enum EngineSearch {
     var unread: String?
     // The name of a context's directory is a digest of the context's name. There are only few directories, and each has
     // a file with the name.
-    for entry in Files.list("\(contexts)/meta") {
+    for entry in Files.list("\(contexts)/meta") ?? [] {
       let path = "\(contexts)/meta/\(entry)/meta.json"
       guard let text = Files.read(path), let json = try? JSONText.parse(foreign: text.bytes) else {
         unread = path
@@ -91,7 +91,7 @@ enum EngineSearch {
       }
       if host.isEmpty { return try defaultEngine(options, DockerConfig.read()) }
       let own = "\(contexts)/tls/\(entry)/docker"
-      let certificates = options.certPath ?? (Files.list(own).isEmpty ? nil : own)
+      let certificates = options.certPath ?? (Files.list(own)?.isEmpty == false ? own : nil)
       var endpoint = try endpoint(host, certificates, shown)
       if found.skipsVerification, endpoint.peer.socket == nil {
         endpoint.notes.append("\(shown) asks not to verify the engine's certificate, which is verified all the same")

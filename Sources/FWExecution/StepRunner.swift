@@ -27,6 +27,12 @@ package protocol StepRunner: Sendable {
   /// What the commands inherit of this process's environment; `nil` for the rule of flowServ (`CommandEnvironment`).
   var inheritance: Inheritance? { get }
 
+  /// What bounds the commands, in one line; `nil`: nothing does.
+  var sandboxSummary: String? { get }
+
+  /// The limits of all processes of a command together, in one line; `nil`: there are none.
+  var treeLimitsSummary: String? { get }
+
   /// The directories in which a shell looks for the programs of the commands; `nil`: it does not look on this machine.
   func searchPath(_ environment: CommandEnvironment) -> SearchPath?
 
@@ -36,6 +42,8 @@ package protocol StepRunner: Sendable {
 
 extension StepRunner {
   package func check(_ step: Step, _ context: ContextValues?, _ secrets: Secrets) throws(FlowError) {}
+  package var sandboxSummary: String? { nil }
+  package var treeLimitsSummary: String? { nil }
   package func searchPath(_ environment: CommandEnvironment) -> SearchPath? { nil }
 }
 

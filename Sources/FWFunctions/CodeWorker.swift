@@ -1,6 +1,7 @@
 package import FWBase
 package import FWExecution
 package import FWModel
+internal import FWProcess
 internal import FWPython
 
 /// Runs functions that the host has registered, and functions of Python packages.
@@ -16,15 +17,24 @@ package struct CodeWorker: StepRunner {
     self.options = options
     functions = try resources.resource(FunctionTable.self)
     interpreters = try resources.resource(Interpreters.self)
-    python = PythonProgram(spec, options.python, resources)
+    python = try PythonProgram(spec, options.python, resources)
   }
 
   package var settings: RunSettings { options.python.settings }
   package var inheritance: Inheritance? { .all }
+  package var sandboxSummary: String? { options.python.sandbox?.summary }
 
   package func check(_ step: Step, _ context: ContextValues?, _ secrets: Secrets) throws(FlowError) {
     let name = step.code.function
-    if function(of: step, context) != nil || name.utf8.contains(UInt8(ascii: ".")) { return }
+    let isOfHost = function(of: step, context) != nil
+    if isOfHost, options.python.sandbox != nil {
+      throw FlowError(
+        .document,
+        "step \(step.shownName) calls \(MessageFormat.quoted(name)), a function of the host, which no sandbox bounds: "
+          + "use a worker without \"sandbox\", or an import path",
+        path: "/action/func")
+    }
+    if isOfHost || name.utf8.contains(UInt8(ascii: ".")) { return }
     throw FlowError(
       .unknown,
       "step \(step.shownName) calls \(MessageFormat.quoted(name)), which is neither a registered function "
@@ -63,9 +73,9 @@ package struct CodeWorker: StepRunner {
   }
 
   /// The function of a context that all code steps call. A worker that names an interpreter uses that, even if the host
-  /// could call the function itself.
+  /// could call the function itself, and so does one with a sandbox.
   private func contextFunction(_ context: ContextValues?) -> Function? {
-    options.python.python == nil ? context?.function : nil
+    options.python.python == nil && options.python.sandbox == nil ? context?.function : nil
   }
 
   /// The function of the host that a step calls, and its arguments; `nil` if the function is called by an import path.
@@ -91,7 +101,7 @@ package struct CodeWorker: StepRunner {
 
 /// The options of a code worker. An option that is not set has its default.
 package struct CodeOptions: WorkerOptions {
-  package static let keys = ["python", "grace"] + RunSettings.keys
+  package static let keys = ["python", "grace", "sandbox"] + RunSettings.keys
 
   var python = PythonOptions()
 

@@ -21,9 +21,12 @@ package final class LinkedProgram: Sendable {
   /// - Parameters:
   ///   - arguments: the program's path, its name, and its arguments.
   ///   - grace: seconds between TERM and KILL.
+  ///   - sandbox: what bounds the program; `nil`: nothing does.
+  ///   - rundir: the directory in which the program runs; `nil`: the root directory.
   ///   - more: sets what else the request to the monitor has.
   package init(
     _ arguments: borrowing TextBlock, _ environment: borrowing TextBlock, grace: Double,
+    sandbox: SandboxRequest? = nil, rundir: Descriptor? = nil,
     _ more: (inout fwsv_request) -> Void = { _ in }
   ) throws(StepFailure) {
     var ends: [Int32] = [-1, -1]
@@ -37,9 +40,10 @@ package final class LinkedProgram: Sendable {
     let stderrEnd = try OutputPipes.open(&reader)
     stderr = Descriptor(reader)
     epoll = try Descriptor.epoll()
-    let texts = arguments.request(environment: environment)
-    guard !texts.isExhausted else { throw .noMemory }
+    var texts = arguments.request(environment: environment, room: sandbox?.count ?? 0)
     var request = fwsv_request()
+    sandbox?.append(to: &texts, &request)
+    guard !texts.isExhausted else { throw .noMemory }
     request.kind = UInt32(FWSV_RUN)
     request.background = UInt32(FWSV_KILL)
     request.slots = UInt32(clamping: arguments.slots(environment))
@@ -48,8 +52,8 @@ package final class LinkedProgram: Sendable {
     request.grace = Int64(grace * 1e9)
     ProcessLimits().set(in: &request)
     more(&request)
-    // The program gets its directories from its jobs, and must not find files in the host's working directory.
-    let root = try RunDirectory.root()
+    // A program without a directory gets those of its jobs, and must not find files in the host's working directory.
+    let root = if let rundir { rundir } else { try RunDirectory.root() }
     let streams = fws_streams(in: -1, in_end: -1, out: theirs.number, err: stderrEnd.number)
     channel = try Supervisors.shared.run(request, texts, streams, rundir: root.number)
     withExtendedLifetime((theirs, stderrEnd, root)) {}

@@ -102,7 +102,8 @@ final class ProcessCommand: RunningCommand {
       return CommandEnd(failure: shell.failure(reply, size), started: started)
     default:
       if reply.left == 0 { launcher.take(channel, isLast: isLast) }
-      var end = CommandEnd(reply)
+      var end = CommandEnd(reply, sandbox: shell.options.sandbox)
+      if let limits = shell.options.treeLimits { end.record(limits, reply, launcher.isSuccess) }
       // The shell would have outlived its program, and reported the signal as a status and with a line of its own.
       if reply.is_direct != 0, !size.isWords, end.outcome == .signaled, let signal = end.signal {
         end.outcome = .exited
@@ -126,7 +127,7 @@ final class ProcessCommand: RunningCommand {
 
 extension CommandEnd {
   /// The end of a command as its monitor reports it.
-  package init(_ reply: fwsv_reply) {
+  package init(_ reply: fwsv_reply, sandbox: SandboxOptions? = nil) {
     let status = reply.status
     // The status is encoded as wait(2) gives it.
     let signal = status & 0x7f
@@ -146,7 +147,17 @@ extension CommandEnd {
     }
     duration = Double(reply.duration) / 1e9
     endedBy = EndingSignal(reply.main_signal)
-    containment = reply.is_blind == 0 && reply.is_unsure == 0 ? .subreaper : .session
+    if reply.layers & UInt32(FWSV_LAYER_PROCESSES) != 0 {
+      containment = .namespace
+    } else {
+      containment = reply.is_blind == 0 && reply.is_unsure == 0 ? .subreaper : .session
+    }
+    if reply.is_lost != 0 { loss = "process 1 of its sandbox was killed" }
+    if reply.has_tree != 0 {
+      treeUsage = TreeUsage(
+        user: Double(reply.tree_user) / 1e6, system: Double(reply.tree_system) / 1e6, peakMemory: nil)
+    }
+    take(reply, of: sandbox)
     isEnded = reply.left == 0 && reply.is_unsure == 0
     for stream in [Stream.stdout, .stderr] where reply.is_cut & UInt32(stream.rawValue) != 0 {
       note(unread: stream, "its node gave up after many errors")
@@ -158,6 +169,17 @@ extension CommandEnd {
         survivors.append(Survivor(pid: process.pid, name: name, endedBy: EndingSignal(process.signal)))
       }
     }
+  }
+}
+
+extension CommandEnd {
+  /// Takes what holds of the sandbox of a command that was started.
+  package mutating func take(_ reply: fwsv_reply, of sandbox: SandboxOptions?) {
+    guard let sandbox else { return }
+    let facts = SandboxFacts(reply, of: sandbox)
+    self.sandbox = facts
+    if facts.missing.isEmpty { return }
+    notes.append("its sandbox does not keep " + facts.missing.map { "\"\($0)\"" }.joined(separator: ", "))
   }
 }
 

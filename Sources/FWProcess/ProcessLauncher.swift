@@ -16,19 +16,24 @@ final class ProcessLauncher: CommandLauncher {
   /// The environment of commands without the shell. It is made for the first of them.
   private var direct: DirectEnvironment?
   private let kept: KeptEnvironment?
+  private let sandbox: SandboxRequest?
   /// The monitor of the step, between two commands. It has the run directory open.
   private var channel: Channel?
   /// The run directory, until the first command has taken it.
   private var rundir: Descriptor?
 
-  /// - Parameter kept: what the worker keeps from step to step; `nil`: nothing.
-  init(_ options: SubprocessOptions, _ settings: RunSettings, rundir path: CText, kept: KeptEnvironment? = nil)
-    throws(StepFailure)
-  {
+  /// - Parameters:
+  ///   - kept: what the worker keeps from step to step; `nil`: nothing.
+  ///   - sandbox: the sandbox of the options, in the form of a request.
+  init(
+    _ options: SubprocessOptions, _ settings: RunSettings, rundir path: CText, kept: KeptEnvironment? = nil,
+    sandbox: SandboxRequest? = nil
+  ) throws(StepFailure) {
     self.kept = kept
+    self.sandbox = sandbox
     shell = ShellCommand(options: options, rundir: path)
     self.settings = settings
-    environment = TextBlock(environment: settings.environment)
+    environment = TextBlock(environment: settings.environment, leavingOut: options.sandbox?.hides)
     rundir = try Supervisors.retrying { () throws(StepFailure) in try RunDirectory.open(path) }
   }
 
@@ -43,7 +48,10 @@ final class ProcessLauncher: CommandLauncher {
   ) throws(StepFailure) -> any RunningCommand {
     var request = shell.request(timeout: timeout, tellsStart: events != nil)
     request.keep_rundir = isLast ? 0 : 1
-    let texts = texts(command, isLast: isLast, &request)
+    let groups = shell.options.treeLimits?.groups() ?? []
+    shell.options.treeLimits?.set(in: &request, groups)
+    var texts = texts(command, isLast: isLast, &request)
+    sandbox?.append(to: &texts, &request)
     guard !texts.isExhausted else { throw .noMemory }
     request.size = UInt64(texts.count)
     return try Supervisors.retrying { () throws(StepFailure) in
@@ -56,7 +64,7 @@ final class ProcessLauncher: CommandLauncher {
       let streams = fws_streams(
         in: reader?.number ?? -1, in_end: kept, out: pipes.outEnd.number, err: pipes.errEnd.number)
       let channel = try send(request, texts, streams)
-      withExtendedLifetime(reader) {}
+      withExtendedLifetime((reader, groups)) {}
       rundir = nil
       return ProcessCommand(
         channel, pipes, host, self, shell, CommandSize(command), isLast: isLast, tellsStart: events != nil)
@@ -81,10 +89,11 @@ final class ProcessLauncher: CommandLauncher {
         shell.add(command.bytes, to: &arguments)
         request.is_direct = 1
         request.slots = UInt32(clamping: arguments.slots(direct.environment))
-        return arguments.request(environment: direct.environment)
+        return arguments.request(environment: direct.environment, room: sandbox?.count ?? 0)
       }
     }
-    return shell.arguments(command, environment, in: &request).request(environment: environment)
+    return shell.arguments(command, environment, in: &request).request(
+      environment: environment, room: sandbox?.count ?? 0)
   }
 
   /// The environment of a command without the shell; `nil` if only the shell knows it.
@@ -115,6 +124,8 @@ final class ProcessLauncher: CommandLauncher {
     defer { withExtendedLifetime(rundir) {} }
     return try Supervisors.shared.run(request, texts, streams, rundir: rundir.number)
   }
+
+  func isSuccess(_ status: Int32) -> Bool { settings.isSuccess(status) }
 
   /// Takes back the monitor of a command that has left no process.
   func take(_ channel: Channel, isLast: Bool) { if isLast { channel.release() } else { self.channel = channel } }

@@ -71,6 +71,15 @@ package struct ShellCommand {
   package func failure(_ reply: fwsv_reply, _ size: CommandSize) -> StepFailure {
     let reason = errorText(reply.error)
     let shell = MessageFormat.path(size.isWords ? WordsCommand.shell : options.shell)
+    if let sandbox = options.sandbox {
+      let program = size.isWords ? WordsCommand.shell : options.shell
+      if let failure = StepFailure(sandbox: sandbox, reply, rundir: rundir)
+        ?? StepFailure(program: program, "the shell \(shell)", in: sandbox, reply)
+      {
+        return failure
+      }
+    }
+    if let limits = options.treeLimits, let failure = StepFailure(limits, reply) { return failure }
     switch (Int(reply.stage), reply.error) {
     case (FWSV_AT_EXEC, ENOENT): return StepFailure("the shell \(shell) or its interpreter does not exist")
     case (FWSV_AT_EXEC, EACCES): return StepFailure("the shell \(shell) is not an executable file")

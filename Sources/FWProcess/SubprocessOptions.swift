@@ -5,7 +5,8 @@ package import FWModel
 /// The options of a subprocess worker, with their defaults.
 package struct SubprocessOptions: WorkerOptions {
   package static let keys =
-    ["inherit_env", "shell", "background", "grace", "limits"] + CommandSettings.workerKeys + RunSettings.keys
+    ["inherit_env", "shell", "background", "grace", "limits", "tree_limits", "sandbox"]
+    + CommandSettings.workerKeys + RunSettings.keys
 
   /// What happens to processes that a command has left running.
   enum Background: String, CaseIterable {
@@ -21,6 +22,10 @@ package struct SubprocessOptions: WorkerOptions {
   /// The seconds between TERM and KILL.
   package var grace = 2.0
   var limits = ProcessLimits()
+  /// The limits of all processes of a command together; `nil`: there are none.
+  package var treeLimits: TreeLimits?
+  /// What bounds the commands; `nil`: nothing does.
+  package var sandbox: SandboxOptions?
   package var settings = RunSettings()
 
   package init() {}
@@ -37,6 +42,10 @@ package struct SubprocessOptions: WorkerOptions {
       grace = try value.requireGrace()
     } else if key == "limits" {
       limits = try ProcessLimits(reading: value)
+    } else if key == "tree_limits" {
+      treeLimits = try TreeLimits(reading: value)
+    } else if key == "sandbox" {
+      sandbox = try SandboxOptions.read(value)
     } else if try !settings.commands.read(ofWorker: key, value) {
       return try settings.read(key, value)
     }

@@ -77,11 +77,13 @@ package struct TextBlock: ~Copyable {
 
   /// The texts of a request to the supervisor: a table of offsets from the beginning of the texts, in which 0 ends a
   /// list, and the strings. This block has the program and its arguments, and the lists before them.
-  package func request(environment: borrowing TextBlock) -> ByteBuffer {
+  ///
+  /// - Parameter room: the bytes that are added later.
+  package func request(environment: borrowing TextBlock, room: Int = 0) -> ByteBuffer {
     let environmentAt = slots(environment) * MemoryLayout<UInt64>.size
     let argumentsAt = environmentAt + environment.texts.count
     var bytes = ByteBuffer()
-    _ = bytes.room(for: argumentsAt + texts.count)
+    _ = bytes.room(for: argumentsAt + texts.count + room)
     for offset in offsets { bytes.append(word: offset < 0 ? 0 : argumentsAt + offset) }
     bytes.append(word: 0)
     for offset in environment.offsets { bytes.append(word: environmentAt + offset) }

@@ -29,6 +29,10 @@ final class Interpreter: @unchecked Sendable {
   }
 
   let key: Key
+  /// What bounds the interpreter, which then does one job; `nil`: nothing does.
+  let confinement: Confinement?
+  /// The process that has sent the last line, with the number that it has here; 0 if the interpreter has no sandbox.
+  private(set) var sender: Int32 = 0
   private let program: LinkedProgram
   private var lines = InterpreterLines()
   /// The end of the interpreter's standard error.
@@ -43,14 +47,22 @@ final class Interpreter: @unchecked Sendable {
   private static let longestErrorText = 4000
 
   /// Starts an interpreter.
-  init(_ key: Key, environment: borrowing TextBlock, grace: Double) throws(StepFailure) {
+  init(
+    _ key: Key, environment: borrowing TextBlock, grace: Double, _ confinement: Confinement?
+  ) throws(StepFailure) {
     var arguments = TextBlock()
     for text in [key.program, key.program, "-c", RunnerSource.boot] { arguments.add(text) }
-    program = try LinkedProgram(arguments, environment, grace: grace)
+    program = try LinkedProgram(
+      arguments, environment, grace: grace, sandbox: confinement?.request, rundir: confinement?.rundir)
     self.key = key
+    self.confinement = confinement
+    // In a sandbox processes have other numbers, and only the kernel knows both.
+    if let error = confinement.map({ _ in fws_tell_senders(program.control.number) }), error != 0 {
+      throw StepFailure("the connection to it does not tell who sends", error, call: "setsockopt")
+    }
     _ = fws_stream_send_within(program.control.number, Interpreter.sendTime)
     fws_epoll_add(program.epoll.number, program.stderr.number)
-    let runner = RunnerSource.program(kind: key.kind, idleTime: Interpreter.idleTime)
+    let runner = RunnerSource.program(kind: key.kind, idleTime: Interpreter.idleTime, confinement?.options)
     try send(runner, [])
   }
 
@@ -102,7 +114,7 @@ final class Interpreter: @unchecked Sendable {
     drainStderr()
     guard program.control.isOurs else { return .end }
     let count = lines.receive(Interpreter.readSize) {
-      fws_receive(program.control.number, $0, Interpreter.readSize)
+      fws_receive_from(program.control.number, $0, Interpreter.readSize, &sender)
     }
     guard let count else { return .noMemory }
     return count > 0 ? .something : count == 0 ? .nothing : .end
@@ -166,10 +178,11 @@ final class Interpreter: @unchecked Sendable {
 
 /// The descriptors that are sent to an interpreter with a job.
 final class JobTicket {
-  /// The standard output and error of the job, the run directory, and a file with the job's text.
+  /// The standard output and error of the job, the run directory unless the interpreter is in it, and a file with the
+  /// job's text.
   let descriptors: [Descriptor]
 
-  init(_ job: PythonJob, rundir: Descriptor, out: Descriptor, err: Descriptor) throws(StepFailure) {
+  init(_ job: PythonJob, rundir: Descriptor?, out: Descriptor, err: Descriptor) throws(StepFailure) {
     var text = job.text
     let number = text.withUTF8 { bytes in bytes.baseAddress.map { fws_memory_file($0, bytes.count) } ?? -ENOMEM }
     guard number >= 0 else {
@@ -177,7 +190,7 @@ final class JobTicket {
     }
     // The interpreter reads the file from the beginning.
     lseek(number, 0, SEEK_SET)
-    descriptors = [out, err, rundir, Descriptor(number)]
+    descriptors = [out, err] + (rundir.map { [$0] } ?? []) + [Descriptor(number)]
   }
 }
 
@@ -189,14 +202,15 @@ package final class Interpreters: SharedResource {
 
   package init() throws(FlowError) { idle = try Guarded([]) }
 
-  /// Returns an idle interpreter, or a new one.
-  func take(_ key: Interpreter.Key, environment: borrowing TextBlock, grace: Double) throws(StepFailure) -> Interpreter
-  {
-    while let interpreter = takeIdle(key) { if interpreter.isSound { return interpreter } }
+  /// Returns an idle interpreter, or a new one. One in a sandbox is always new.
+  func take(
+    _ key: Interpreter.Key, environment: borrowing TextBlock, grace: Double, _ confinement: Confinement?
+  ) throws(StepFailure) -> Interpreter {
+    while confinement == nil, let interpreter = takeIdle(key) { if interpreter.isSound { return interpreter } }
     let interpreter = try Supervisors.retrying { () throws(StepFailure) in
-      try Interpreter(key, environment: environment, grace: grace)
+      try Interpreter(key, environment: environment, grace: grace, confinement)
     }
-    let job = key.kind == .notebook ? "notebooks" : "functions"
+    let job = confinement != nil ? "a step in a sandbox" : key.kind == .notebook ? "notebooks" : "functions"
     Log.write(.info, "the Python interpreter \(MessageFormat.path(key.program)) was started, for \(job)")
     return interpreter
   }

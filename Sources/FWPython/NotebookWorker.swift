@@ -1,6 +1,7 @@
 package import FWBase
 package import FWExecution
 package import FWModel
+internal import FWProcess
 
 /// Runs notebooks with papermill, in a Python interpreter on this machine.
 package struct NotebookWorker: StepRunner {
@@ -13,11 +14,12 @@ package struct NotebookWorker: StepRunner {
   package init(_ spec: WorkerSpec, _ options: PythonOptions, _ resources: SharedResources) throws(FlowError) {
     self.options = options
     interpreters = try resources.resource(Interpreters.self)
-    python = PythonProgram(spec, options, resources)
+    python = try PythonProgram(spec, options, resources)
   }
 
   package var settings: RunSettings { options.settings }
   package var inheritance: Inheritance? { .all }
+  package var sandboxSummary: String? { options.sandbox?.summary }
 
   package func reads(_ step: Step, _ context: ContextValues?) -> ValueReads { step.notebook.values }
 

@@ -27,7 +27,10 @@ final class PythonCommand: RunningCommand {
   private let grace: Double
   private var phase = Phase.waiting
   private var started = fws_wall()
+  /// The process of the job.
   private var pid: Int32?
+  /// The number that the process has for itself.
+  private var told: Int32?
   /// The messages of the runner about the job.
   private var messages = RunnerMessages()
   private var isStopped = false
@@ -164,11 +167,12 @@ final class PythonCommand: RunningCommand {
         return refuse("it sent an invalid message about its beginning", &readiness)
       }
       begin(&readiness)
-      pid = number
+      told = number
+      pid = interpreter.sender > 0 ? interpreter.sender : number
       started = fws_wall()
       events.commandStarted(pid: pid, at: started)
     case "done":
-      guard let done = RunnerDone(line), pid.map({ $0 == done.pid }) ?? (messages.result == nil) else {
+      guard let done = RunnerDone(line), told.map({ $0 == done.pid }) ?? (messages.result == nil) else {
         return refuse("it sent an invalid message about its end", &readiness)
       }
       begin(&readiness)
@@ -192,10 +196,11 @@ final class PythonCommand: RunningCommand {
   }
 
   private func finishJob(_ done: RunnerDone, _ readiness: inout ReadinessFD) {
-    // The interpreter is ended if the monitor may already be ending it, or if the job has left processes, which the
-    // monitor ends with it.
+    // The interpreter is ended if the monitor may already be ending it, if the job has left processes, which the
+    // monitor ends with it, or if it is in a sandbox.
     let mayBeEnded = messages.result == nil && (done.signal == SIGTERM || done.exitCode == 128 + SIGTERM)
-    if isStopped || mayBeEnded || !done.isClean || !interpreter.isReaper {
+    let isReusable = interpreter.isReaper && interpreter.confinement == nil
+    if isStopped || mayBeEnded || !done.isClean || !isReusable {
       self.done = done
       interpreter.stop()
       phase = .ending
@@ -245,13 +250,23 @@ final class PythonCommand: RunningCommand {
     if let done, !wasEnded {
       // The result has the processes that the job left, and not the interpreter, which was ended with them.
       var end = resolvedEnd(done)
-      let interpreterEnd = CommandEnd(reply)
-      end.survivors = done.left(among: interpreterEnd.survivors)
-      end.survivorsCount = done.left.count
+      let interpreterEnd = CommandEnd(reply, sandbox: interpreter.confinement?.options)
       end.isEnded = interpreterEnd.isEnded
+      if interpreter.confinement == nil {
+        end.survivors = done.left(among: interpreterEnd.survivors)
+        end.survivorsCount = done.left.count
+      } else {
+        // Nobody else was in the sandbox, and what a job says of it does not count.
+        end.survivors = interpreterEnd.survivors
+        end.survivorsCount = interpreterEnd.survivorsCount
+        end.containment = interpreterEnd.containment
+        end.treeUsage = interpreterEnd.treeUsage
+        end.sandbox = interpreterEnd.sandbox
+        end.notes += interpreterEnd.notes
+      }
       return end
     }
-    var end = CommandEnd(reply)
+    var end = CommandEnd(reply, sandbox: interpreter.confinement?.options)
     // The library itself ended the interpreter, because it had closed its connection.
     if fault == nil, let signal = end.signal, signal == end.endedBy?.number { fault = "it closed its connection" }
     end.started = started
@@ -269,6 +284,10 @@ final class PythonCommand: RunningCommand {
     if end.outcome == .timeout || isStopped {
       if end.outcome != .timeout { end.outcome = .cancelled }
       end.position = messages.progress.map { "in cell \($0.cell) of \($0.of)" }
+      return end
+    }
+    if end.loss != nil {
+      end.outcome = .statusUnknown
       return end
     }
     return endWithoutDone(end)
@@ -304,6 +323,13 @@ final class PythonCommand: RunningCommand {
 
   private func startFailure(_ reply: fwsv_reply) -> StepFailure {
     let shown = MessageFormat.path(interpreter.key.program)
+    if let confinement = interpreter.confinement,
+      let failure = StepFailure(sandbox: confinement.options, reply, rundir: confinement.path)
+        ?? StepFailure(
+          program: interpreter.key.program, "the Python interpreter \(shown)", in: confinement.options, reply)
+    {
+      return failure
+    }
     switch (Int(reply.stage), reply.error) {
     case (FWSV_AT_EXEC, ENOENT): return StepFailure("the Python interpreter \(shown) does not exist")
     case (FWSV_AT_EXEC, EACCES): return StepFailure("the Python interpreter \(shown) is not an executable file")

@@ -2,7 +2,7 @@ package import FWBase
 package import FWExecution
 package import FWModel
 package import FWOutput
-internal import FWProcess
+package import FWProcess
 internal import FWSystem
 
 /// Runs a function or a notebook in an interpreter.
@@ -14,6 +14,7 @@ package final class PythonLauncher: CommandLauncher {
   private let grace: Double
   private let startTimeout: Double
   private let rundir: Descriptor
+  private let path: CText
 
   package init(
     _ job: PythonJob, _ python: PythonProgram, _ interpreters: Interpreters, _ settings: RunSettings,
@@ -25,20 +26,22 @@ package final class PythonLauncher: CommandLauncher {
     self.settings = settings
     grace = options.grace
     startTimeout = options.interpreterStartTimeout
+    path = rundir
     self.rundir = try Supervisors.retrying { () throws(StepFailure) in try RunDirectory.open(rundir, isKept: true) }
   }
 
   package func start(
     _ command: Command, input: CommandInput?, isLast: Bool, timeout: Double?, events: RunOptions.Events?
   ) throws(StepFailure) -> any RunningCommand {
-    let environment = TextBlock(environment: settings.environment)
+    let environment = TextBlock(environment: settings.environment, leavingOut: python.sandbox?.hides)
     if environment.texts.isExhausted { throw .noMemory }
     let key = Interpreter.Key(
       kind: job.kind, program: try python.program(settings.environment), environment: Array(environment.texts.bytes),
       identity: try Supervisors.shared.identity())
-    let interpreter = try interpreters.take(key, environment: environment, grace: grace)
+    let confinement = python.confinement(rundir, path)
+    let interpreter = try interpreters.take(key, environment: environment, grace: grace, confinement)
     let pipes = try OutputPipes(settings, events, for: .job)
-    let ticket = try JobTicket(job, rundir: rundir, out: pipes.outEnd, err: pipes.errEnd)
+    let ticket = try JobTicket(job, rundir: confinement == nil ? rundir : nil, out: pipes.outEnd, err: pipes.errEnd)
     // The job's timeout begins now: the start of the interpreter is part of it.
     interpreter.limit(timeout, grace: grace)
     let command = PythonCommand(job, interpreter, interpreters, pipes, grace: grace, startTimeout: startTimeout)
@@ -51,12 +54,17 @@ package final class PythonLauncher: CommandLauncher {
 package struct PythonProgram: Sendable {
   /// A path, or a name that is looked up on PATH.
   private let name: String
+  /// What bounds the interpreter; `nil`: nothing does.
+  package let sandbox: SandboxOptions?
+  private let request: SandboxRequest?
 
   /// The likely cause when an interpreter fails.
   package static let likely = "the interpreter is not Python, or a module that it imports at its start is broken"
 
-  package init(_ spec: WorkerSpec, _ options: PythonOptions, _ resources: SharedResources) {
+  package init(_ spec: WorkerSpec, _ options: PythonOptions, _ resources: SharedResources) throws(FlowError) {
     name = options.python ?? spec.variables["python"] ?? resources.variables["python"] ?? "python3"
+    sandbox = options.sandbox
+    request = if let sandbox { try SandboxRequest(sandbox) } else { nil }
   }
 
   /// The interpreter's program. A name is looked up on the PATH that the interpreter itself gets.
@@ -71,8 +79,15 @@ package struct PythonProgram: Sendable {
     }
   }
 
+  /// What bounds an interpreter for one job in this run directory.
+  func confinement(_ rundir: Descriptor, _ path: CText) -> Confinement? {
+    guard let sandbox, let request else { return nil }
+    return Confinement(options: sandbox, request: request, rundir: rundir, path: path)
+  }
+
   package func describe(_ planning: Planning, to writer: inout JSONWriter) {
-    planning.describeInheritance(to: &writer)
+    planning.describeInheritance(leavingOut: sandbox?.hides, to: &writer)
+    writer.member("sandbox") { sandbox.write(to: &$0) }
     do throws(StepFailure) {
       writer.member("interpreter", try program(planning.settings.environment))
     } catch { writer.member("problem", error.reason) }

@@ -1,11 +1,13 @@
 package import FWBase
 internal import FWExecution
 package import FWModel
+package import FWProcess
 
 /// The options of a notebook worker. An option that is not set has its default. Code workers have some of these
 /// options.
 package struct PythonOptions: WorkerOptions {
-  package static let keys = ["python", "kernel", "cell_timeout", "start_timeout", "grace"] + RunSettings.keys
+  package static let keys =
+    ["python", "kernel", "cell_timeout", "start_timeout", "grace", "sandbox"] + RunSettings.keys
 
   /// The interpreter: a path, or a name that is looked up on PATH. If it is `nil`, the worker's variable `python` is
   /// used, or `python3`.
@@ -19,6 +21,8 @@ package struct PythonOptions: WorkerOptions {
   var startTimeout: Double?
   /// The number of seconds between TERM and KILL. A function of the host is abandoned after this time.
   package var grace = 2.0
+  /// What bounds the interpreter; `nil`: nothing does.
+  package var sandbox: SandboxOptions?
   package var settings = RunSettings()
 
   /// The number of seconds that the interpreter may take to start. The default is long, because many interpreters that
@@ -28,7 +32,10 @@ package struct PythonOptions: WorkerOptions {
   package init() {}
 
   package mutating func read(_ key: JSONKey, _ value: JSONRef) throws(ValidationError) -> Bool {
-    if try readShared(key, value) { return true }
+    if try readShared(key, value) {
+      try sandbox?.checkSockets()
+      return true
+    }
     return try readNotebookKey(key, value)
   }
 
@@ -39,6 +46,8 @@ package struct PythonOptions: WorkerOptions {
       python = try value.requireName()
     } else if key == "grace" {
       grace = try value.requireGrace()
+    } else if key == "sandbox" {
+      sandbox = try SandboxOptions.read(value)
     } else {
       return try settings.read(key, value)
     }

@@ -1,5 +1,6 @@
 internal import CRunner
 internal import FWBase
+internal import FWProcess
 
 /// The program of an interpreter: the files of Sources/CRunner/Runner, whose text is embedded in the library.
 package enum RunnerSource {
@@ -16,7 +17,9 @@ package enum RunnerSource {
   }
 
   /// The data that a new interpreter is sent: the files, and then the purpose of the interpreter.
-  static func program(kind: PythonJob.Kind, idleTime: Int) -> ByteBuffer {
+  ///
+  /// - Parameter sandbox: what bounds the interpreter, which then does one job.
+  static func program(kind: PythonJob.Kind, idleTime: Int, _ sandbox: SandboxOptions?) -> ByteBuffer {
     var head = JSONWriter()
     var bodies = ByteBuffer()
     head.object { writer in
@@ -37,6 +40,8 @@ package enum RunnerSource {
       writer.member("kind", kind.rawValue)
       writer.member("kernel_ahead", kind == .notebook)
       writer.member("idle", idleTime)
+      writer.member("once", sandbox != nil)
+      writer.member("transport", sandbox?.transport)
     }
     let rest = begin.buffer()
     program.append(rest.bytes)

@@ -11,7 +11,8 @@ struct AgentFrames: ~Copyable {
     /// The number of bytes of the standard input that the command's pipe has taken.
     case inputTaken(Int)
     /// The command has closed its standard input.
-    case inputClosed
+    /// With the errno of a write that failed; 0 if the command has closed its standard input.
+    case inputClosed(Int32)
     case acknowledgement
     /// Bytes that no agent sends. It is unknown what else is missing.
     case refused
@@ -82,7 +83,9 @@ struct AgentFrames: ~Copyable {
     case FWA_TAKEN:
       guard payload.count == MemoryLayout<UInt64>.size else { return nil }
       return .inputTaken(Int(clamping: payload.loadUnaligned(as: UInt64.self)))
-    case FWA_CLOSED: return .inputClosed
+    case FWA_CLOSED:
+      guard payload.count == MemoryLayout<Int32>.size else { return nil }
+      return .inputClosed(payload.loadUnaligned(as: Int32.self))
     case FWA_ACK: return .acknowledgement
     default: return nil
     }

@@ -19,6 +19,7 @@ struct AgentInput: ~Copyable {
   private var isEndSent = false
   /// Why the command gets nothing more; `nil` while it does.
   private var reason: String?
+  private var writeFailure: String?
 
   init(_ input: CommandInput) { pump = InputPump(input) }
 
@@ -34,8 +35,8 @@ struct AgentInput: ~Copyable {
   /// Whether a write would not have to wait. This includes a write that is refused.
   var hasRoom: Bool { reason != nil || pump.hasRoom }
 
-  /// Why the source could not be read to its end; `nil` if it could, or was not read to its end yet.
-  var failure: String? { pump.failure }
+  /// Why the source could not be read to its end, or not be written; `nil` if it could, or is not at its end yet.
+  var failure: String? { pump.failure ?? writeFailure }
 
   // MARK: The agent's side
 
@@ -47,6 +48,16 @@ struct AgentInput: ~Copyable {
 
   /// Ends the input, because nobody reads it any more.
   mutating func finish(_ reason: String) { if self.reason == nil { self.reason = reason } }
+
+  /// Ends the input after the node's last write.
+  ///
+  /// - Parameter error: the errno of that write; 0 if the command has closed its standard input.
+  mutating func finish(error: Int32) {
+    if error == 0 { return finish("the command has closed its standard input") }
+    let failure = "the standard input could not be written on the node: \(errorText(error))"
+    writeFailure = failure
+    finish(failure)
+  }
 
   /// Sends as much as the agent has room for.
   mutating func send(to agent: ClusterAgent) {

@@ -48,7 +48,9 @@ final class ClusterAgent: @unchecked Sendable {
       request.host_gone_timeout = Int64((submission.grace + ClusterAgent.closingTimeout) * 1e9)
     }
     self.submission = submission
-    fws_epoll_add(fd, program.stderr.number)
+    guard fws_epoll_add(fd, program.stderr.number) else {
+      throw StepFailure("the messages of srun cannot be waited for", errno, call: "epoll_ctl")
+    }
     sendProgram()
   }
 
@@ -78,17 +80,19 @@ final class ClusterAgent: @unchecked Sendable {
   /// Sends a command to the agent.
   ///
   /// - Parameters:
+  ///   - sandbox: what bounds the command; `nil`: nothing does.
   ///   - location: the run directory and the status file, as strings of FWA_RUN.
   ///   - hold: the number of seconds after which the agent ends without a further command; `nil` if another command
   ///     follows.
   func run(
     _ request: fwsv_request, _ arguments: borrowing TextBlock, _ environment: borrowing TextBlock,
-    location: borrowing ByteBuffer, index: Int, hold: Double?
+    _ sandbox: SandboxRequest?, location: borrowing ByteBuffer, index: Int, hold: Double?
   ) {
     var run = fwa_run()
     run.request = request
     let slots = arguments.slots(environment)
-    let texts = arguments.request(environment: environment)
+    var texts = arguments.request(environment: environment, room: sandbox?.count ?? 0)
+    sandbox?.append(to: &texts, &run.request)
     run.request.slots = UInt32(clamping: slots)
     run.request.size = UInt64(texts.count)
     run.index = UInt64(index)
@@ -194,7 +198,8 @@ final class ClusterAgent: @unchecked Sendable {
     /// The number of bytes of the standard input that the command's pipe has taken.
     case inputTaken(Int)
     /// The command has closed its standard input.
-    case inputClosed
+    /// With the errno of a write that failed; 0 if the command has closed its standard input.
+    case inputClosed(Int32)
     /// A message of the scheduler about the queue.
     case queued(String)
     /// The link and srun have ended.
@@ -288,7 +293,7 @@ final class ClusterAgent: @unchecked Sendable {
     case .output(let stream, let bytes): return .output(stream, bytes)
     case .reply(let reply): return .reply(reply)
     case .inputTaken(let count): return .inputTaken(count)
-    case .inputClosed: return .inputClosed
+    case .inputClosed(let error): return .inputClosed(error)
     case .acknowledgement: return .nothing
     case .refused:
       close()

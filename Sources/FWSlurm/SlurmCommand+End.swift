@@ -50,7 +50,7 @@ extension SlurmCommand {
 
   func srunEnded() {
     endWatch()
-    if reportedEnd == nil { reportedEnd = launcher.recordedEnd(index).map { CommandEnd($0) } }
+    if reportedEnd == nil { reportedEnd = recordedEnd() }
     // An idle agent ended in the moment in which it was taken. Agents that were requested for this command may end
     // before it as well, each time, where a node lacks something that they need.
     if let agent, agent.isReady, !isStartReported, reportedEnd == nil, reason == nil, agent.status == 0,
@@ -59,6 +59,15 @@ extension SlurmCommand {
       return startOver()
     }
     ask()
+  }
+
+  /// The end of the command by the status file, which the command itself could write to. So what held of its sandbox is
+  /// taken from the beginning, and from nothing else.
+  private func recordedEnd() -> CommandEnd? {
+    guard var reply = launcher.recordedEnd(index) else { return nil }
+    reply.layers = start.layers
+    reply.landlock = start.landlock
+    return CommandEnd(reply, sandbox: isStartReported ? launcher.options.process.sandbox : nil)
   }
 
   private func startOver() {
@@ -79,7 +88,7 @@ extension SlurmCommand {
     do throws(StepFailure) {
       // A job that has ended normally is not cancelled by the first query.
       let query = try SchedulerQuery(agent.name, cancels: queries > 1 || reason != nil, isUrgent: reason != nil)
-      fws_epoll_add(epoll.number, query.fd)
+      listen(to: query.fd)
       enter(.asking(query))
     } catch { resolve(nil, failure: error.reason) }
   }

@@ -37,6 +37,8 @@ final class SlurmCommand: RunningCommand {
   var agent: ClusterAgent?
   var end: CommandEnd
   var isStartReported = false
+  /// What the monitor on the node has said when it had started the command.
+  private(set) var start = fwsv_reply()
   /// Why the library has asked the command to end; `nil` if it has not.
   var reason: Outcome?
   /// The end of the command as the monitor on the node or the status file reports it.
@@ -71,7 +73,7 @@ final class SlurmCommand: RunningCommand {
     timer = try Timer(Timer.never)
     machine = PhaseMachine(
       .allocating, .unlimited("init enters a phase before it ends"), timer: timer,
-      persistent: [.queue, .answer, .timeout])
+      persistent: [.queue, .answer, .timeout, .look])
     watch = StartWatch(limit: launcher.options.startTimeout)
     guard fws_epoll_add(epoll.number, timer.fd) else {
       throw StepFailure("its timer cannot be waited for", errno, call: "epoll_ctl")
@@ -164,8 +166,14 @@ final class SlurmCommand: RunningCommand {
 
   private func observe(_ agent: ClusterAgent) {
     self.agent = agent
-    fws_epoll_add(epoll.number, agent.fd)
+    listen(to: agent.fd)
     if !agent.isReady { enter(.allocating) }
+  }
+
+  /// Waits for a descriptor beside the command's others. Where the kernel watches no further one
+  /// (fs.epoll.max_user_watches), they are looked at now and then.
+  func listen(to fd: Int32) {
+    if !fws_epoll_add(epoll.number, fd) { machine.set(.look, in: SlurmCommand.lookInterval) }
   }
 
   /// Starts the command on an agent that is ready.
@@ -263,6 +271,7 @@ final class SlurmCommand: RunningCommand {
     case .srun: if case .settling = machine.phase { ask() }
     case .pause: if case .pausing = machine.phase { ask() }
     case .scheduler: stopAsking()
+    case .look: machine.set(.look, in: SlurmCommand.lookInterval)
     }
   }
 
@@ -321,7 +330,9 @@ final class SlurmCommand: RunningCommand {
         case .inputTaken(let count):
           input?.note(taken: count)
           sendInput()
-        case .inputClosed: input?.finish("the command has closed its standard input")
+        case .inputClosed(let error):
+          input?.finish(error: error)
+          if input?.failure != nil { endBecause(.engineFailed) }
         case .end: srunEnded()
         }
       case .settling:
@@ -347,7 +358,7 @@ final class SlurmCommand: RunningCommand {
   private func checkStart() {
     guard case .allocating = machine.phase, let agent, !agent.isReady, watch.query == nil else { return }
     if let decision = watch.check(for: agent.name, in: launcher.allocations) { return apply(decision) }
-    if let query = watch.query { fws_epoll_add(epoll.number, query.fd) }
+    if let query = watch.query { listen(to: query.fd) }
   }
 
   private func apply(_ decision: StartWatch.Decision) {
@@ -376,6 +387,8 @@ final class SlurmCommand: RunningCommand {
     switch Int(reply.kind) {
     case FWSV_STARTED:
       isStartReported = true
+      start = reply
+      end.take(reply, of: launcher.options.process.sandbox)
       end.started = Double(reply.started) / 1e9
       end.pid = reply.pid
       events.commandStarted(pid: reply.pid, at: end.started)
@@ -384,10 +397,11 @@ final class SlurmCommand: RunningCommand {
     case FWSV_FAILED:
       let node = agent?.facts.node.map { " (on the node \($0))" } ?? ""
       let failure = launcher.shell.failure(reply, CommandSize(command))
-      finish(CommandEnd(failure: StepFailure(failure.reason + node), started: end.started), keepsAgent: true)
+      finish(
+        CommandEnd(failure: failure.with(reason: failure.reason + node), started: end.started), keepsAgent: true)
     default:
       hasReply = true
-      let reported = CommandEnd(reply)
+      let reported = CommandEnd(reply, sandbox: launcher.options.process.sandbox)
       let isByScheduler = reported.outcome == .cancelled && reason == nil
       // A shell exits with 128 plus the number of the signal if a signal ended its child.
       let signal = reported.signal ?? reported.exitCode.map { $0 - 128 }

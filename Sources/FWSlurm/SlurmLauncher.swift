@@ -15,6 +15,7 @@ final class SlurmLauncher: CommandLauncher {
   let options: SlurmOptions
   let settings: RunSettings
   let shell: ShellCommand
+  private let sandbox: SandboxRequest?
   /// The agent, between two commands.
   var agent: ClusterAgent?
   private(set) var facts = ClusterFacts()
@@ -26,6 +27,7 @@ final class SlurmLauncher: CommandLauncher {
   init(_ worker: SlurmWorker, _ settings: RunSettings, rundir path: CText) throws(StepFailure) {
     allocations = worker.allocations
     options = worker.options
+    sandbox = worker.sandbox
     submission = try Submission(options)
     self.settings = settings
     shell = ShellCommand(options: options.process, rundir: path)
@@ -70,7 +72,7 @@ final class SlurmLauncher: CommandLauncher {
     let environment = environment(on: agent)
     let arguments = shell.arguments(command, environment, in: &request)
     agent.run(
-      request, arguments, environment, location: location, index: index,
+      request, arguments, environment, sandbox, location: location, index: index,
       hold: isLast ? options.hold + SlurmCommand.deliveryTimeout : nil)
   }
 
@@ -82,11 +84,14 @@ final class SlurmLauncher: CommandLauncher {
   }
 
   /// The environment of a command on the node: that of a subprocess worker's command, and the entries that the
-  /// scheduler has set for the job.
+  /// scheduler has set for the job. A variable that leads to what a sandbox hides is in neither.
   func environment(on agent: ClusterAgent) -> TextBlock {
-    let environment = settings.environment
-    var block = TextBlock(environment: environment) { Submission.isForeign($0) }
-    for entry in agent.environment where !environment.overrides(entry: entry) { block.add(entry) }
+    let (environment, options) = (settings.environment, options)
+    var block = TextBlock(environment: environment) { Submission.isForeign($0) || options.leavesOut($0) }
+    for entry in agent.environment where !environment.overrides(entry: entry) {
+      var name = CommandEnvironment.name(of: entry).text
+      if !name.withUTF8({ options.leavesOut(UnsafeRawBufferPointer($0)) }) { block.add(entry) }
+    }
     return block
   }
 

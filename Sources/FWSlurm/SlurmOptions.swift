@@ -9,7 +9,7 @@ package struct SlurmOptions: WorkerOptions {
     [
       "partition", "time", "cpus", "memory", "account", "extra", "hold", "allocations", "queue_timeout",
       "start_timeout",
-      "inherit_env", "shell", "background", "grace", "limits",
+      "inherit_env", "shell", "background", "grace", "limits", "sandbox",
     ] + CommandSettings.workerKeys + RunSettings.keys
 
   var partition: String?
@@ -69,11 +69,17 @@ package struct SlurmOptions: WorkerOptions {
       startTimeout = try value.requireSeconds()
     } else if key == "background", value.string == "leave" {
       throw ValidationError("a slurm worker cannot have \"background\": \"leave\", because a job ends with its step")
+    } else if key == "tree_limits" {
+      throw ValidationError(
+        "a slurm worker has no \"tree_limits\": the cluster limits a job by \"memory\" and \"cpus\"")
     } else {
       return try process.read(key, value)
     }
     return true
   }
+
+  /// Whether a command does not inherit a variable of the host, or one that the scheduler has set for the job.
+  func leavesOut(_ name: UnsafeRawBufferPointer) -> Bool { process.sandbox?.hides(name) ?? false }
 
   private static func number(_ value: JSONRef, _ range: ClosedRange<Int64>, _ what: String) throws(ValidationError)
     -> Int64

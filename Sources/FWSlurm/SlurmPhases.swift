@@ -14,6 +14,8 @@ extension SlurmCommand {
     case pause
     /// The time for asking the scheduler has passed.
     case scheduler
+    /// The kernel does not watch a descriptor of the command, so the time has come to look at it.
+    case look
   }
 
   enum Phase {
@@ -31,6 +33,8 @@ extension SlurmCommand {
   static let framesPerPoll = 64
   static let maxSubmissions = 3
 
+  /// The number of seconds between two looks at what the kernel does not watch.
+  static let lookInterval = 0.1
   /// The number of seconds, in addition to the grace, that a node has to end a command and report it, and that srun has
   /// to end.
   static let answerTimeout = 5.0

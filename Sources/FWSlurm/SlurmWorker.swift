@@ -8,6 +8,7 @@ package struct SlurmWorker: CommandRunner {
   package let variables: VariableTable
   let options: SlurmOptions
   let allocations: Allocations
+  let sandbox: SandboxRequest?
 
   package static let type = WorkerType(
     "slurm", runs: .container, by: .scheduler,
@@ -17,11 +18,14 @@ package struct SlurmWorker: CommandRunner {
     variables = try VariableTable(spec.variables)
     allocations = try resources.resource(Allocations.self)
     self.options = options
+    sandbox = if let sandbox = options.process.sandbox { try SandboxRequest(sandbox) } else { nil }
   }
 
   package var settings: RunSettings { options.process.settings }
 
   package var inheritance: Inheritance? { options.process.inheritance }
+
+  package var sandboxSummary: String? { options.process.sandbox?.summary }
 
   package func searchPath(_ environment: CommandEnvironment) -> SearchPath? { SearchPath(environment) }
 
@@ -34,7 +38,8 @@ package struct SlurmWorker: CommandRunner {
   }
 
   package func describe(_ planning: Planning, _ commands: borrowing ExpandedCommands, to writer: inout JSONWriter) {
-    planning.describeInheritance(leavingOut: { Submission.isForeign($0) }, to: &writer)
+    planning.describeInheritance(leavingOut: { Submission.isForeign($0) || options.leavesOut($0) }, to: &writer)
+    writer.member("sandbox") { options.process.sandbox.write(to: &$0) }
     do throws(StepFailure) {
       let submission = try Submission(options)
       writer.member("submission") { writer in

@@ -95,13 +95,16 @@ struct Submission: Sendable {
   }
 
   /// The shell script that starts the agent. The agent's program, a file of 26 KiB without dependencies, arrives over
-  /// the link. The script puts it into a directory where programs may be run, and the program removes its file. The
-  /// printed point lets the library continue to send (agent.h).
+  /// the link. The script puts it into a directory where programs may be run, and the program removes its file. If the
+  /// program does not come whole, or the job ends before, the script removes it. The printed point lets the library
+  /// continue to send (agent.h).
   static let bootstrap = """
-    printf .; umask 077; p=; for d in "${TMPDIR:-/tmp}" /tmp /dev/shm /var/tmp "${HOME:-/tmp}"; do f=$d/.$1
-    if [ -n "$p" ]; then cp "$p" "$f" 2>/dev/null || continue; rm -f "$p"
-    else (set -C; : >"$f") 2>/dev/null || continue; head -c "$2" >"$f"; fi
-    p=$f; chmod 700 "$f"; [ ! -x "$f" ] || exec "$f" agent; done
+    printf .; umask 077; p=; trap 'rm -f "$p"' 0; trap 'exit 1' 1 2 15
+    for d in "${TMPDIR:-/tmp}" /tmp /dev/shm /var/tmp "${HOME:-/tmp}"; do f=$d/.$1
+    if [ -n "$p" ]; then cp "$p" "$f" 2>/dev/null || { rm -f "$f"; continue; }; rm -f "$p"; p=$f
+    else (set -C; : >"$f") 2>/dev/null || continue; p=$f
+    head -c "$2" >"$f"; [ "$(wc -c <"$f")" -eq "$2" ] || exit 1; fi
+    chmod 700 "$f"; [ ! -x "$f" ] || exec "$f" agent; done
     echo "no directory allows programs to be run: tried TMPDIR, /tmp, /dev/shm, /var/tmp and HOME" >&2; exit 126
     """
 

@@ -23,18 +23,32 @@ package enum Files {
     return nil
   }
 
-  /// The sorted names of a directory's entries. A directory that cannot be read counts as empty.
-  package static func list(_ path: String) -> [String] {
-    guard let directory = opendir(path) else { return [] }
+  /// The sorted names of a directory's entries; `nil` if the directory cannot be read. The reason is then in errno.
+  package static func list(_ path: String) -> [String]? {
+    guard let directory = opendir(path) else { return nil }
     defer { closedir(directory) }
     var names: [String] = []
-    while let entry = readdir(directory) {
+    while true {
+      errno = 0
+      guard let entry = readdir(directory) else { break }
       let name = withUnsafePointer(to: &entry.pointee.d_name) { tuple in
         tuple.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
       }
       if name != "." && name != ".." { names.append(name) }
     }
-    return names.sorted()
+    return errno == 0 ? names.sorted() : nil
+  }
+
+  /// Removes a directory that this process has made, with what is in it, `depth` levels deep. What stays is told in the
+  /// log. In a process that was forked from the host, the directory belongs to the host and stays.
+  package static func removeOwn(_ directory: String, depth: Int32) {
+    if fws_is_forked() { return }
+    let error = fws_remove_tree(AT_FDCWD, directory, depth)
+    if error == 0 { return }
+    Log.write(
+      .warning,
+      "the directory \(MessageFormat.path(directory)), which is no longer needed, could not be removed: "
+        + errorText(error))
   }
 
   package static func isSocket(_ path: String) -> Bool {

@@ -53,10 +53,7 @@ final class SSHAskpass {
     if error != 0 { throw StepFailure("the program that ssh asks for a password cannot be written", error) }
   }
 
-  deinit {
-    // In a process that was forked from the host, the directory belongs to the host.
-    if !fws_is_forked() { fws_remove_tree(AT_FDCWD, directory, 1) }
-  }
+  deinit { Files.removeOwn(directory, depth: 1) }
 
   /// The question at the beginning of what has arrived; `nil` if there is none. Its size is 0 if it is not complete.
   func question(_ bytes: UnsafeRawBufferPointer) -> (kind: Kind, size: Int)? { SSHAskpass.question(bytes, with: word) }

@@ -1,6 +1,7 @@
 internal import CSystem
 package import FWBase
 package import FWModel
+internal import FWSystem
 internal import Glibc
 
 /// The storage volumes of one run, each opened when it is first needed.
@@ -19,6 +20,9 @@ package final class Volumes {
   private var scratch: String?
   /// The directory in which local copies are kept from run to run; `nil` if they are removed with the run.
   private var copiesDirectory: String?
+
+  /// The most folders inside each other in the local copies.
+  private static let deepest: Int32 = 200
 
   package static let main = Location(WorkerSpec.defaultVolume)
 
@@ -45,8 +49,7 @@ package final class Volumes {
   }
 
   deinit {
-    // In a process that was forked from the host, the directory belongs to the host.
-    if let scratch, !fws_is_forked() { fws_remove_tree(AT_FDCWD, scratch, 200) }
+    if let scratch { Files.removeOwn(scratch, depth: Volumes.deepest) }
   }
 
   package func keepCopies(at directory: String) { copiesDirectory = directory }

@@ -12,7 +12,7 @@ import Testing
     var template = Array("/tmp/flowworker-plan-XXXXXX".utf8CString)
     let path = try #require(mkdtemp(&template).map { String(cString: $0) })
     defer {
-      for name in Files.list(path) where rmdir("\(path)/\(name)") < 0 { unlink("\(path)/\(name)") }
+      for name in Files.list(path) ?? [] where rmdir("\(path)/\(name)") < 0 { unlink("\(path)/\(name)") }
       rmdir(path)
     }
     try body(path)

@@ -14,6 +14,12 @@ import Testing
   @Test("a request with a longer table than its texts is not read behind them")
   func longTable() throws { try read("request", [39, 0, 120]) }
 
+  @Test("an agent that is to stay for ever does not end at once")
+  func endlessHold() throws {
+    let longest = withUnsafeBytes(of: Int64.max) { Array($0) }
+    try read("node", [0] + FuzzFindingsTests.head(UInt32(FWA_HOLD), UInt32(longest.count)) + longest)
+  }
+
   private func read(_ name: String, _ input: [UInt8]) throws {
     let reader = try #require(Reader.named(name))
     try input.withUnsafeBytes { try reader.read($0) }

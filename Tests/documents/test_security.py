@@ -67,13 +67,18 @@ if sys.argv[2] == "services":
 NO_PROMISE = {
     "This page says what the library trusts, what it protects, and what it does not.",
     "SECURITY.md says how to report a fault.",
-    "The library is no sandbox.",
-    "A command runs with all rights of the thread that starts the step, and may do whatever that user may do.",
+    "Without the worker option `sandbox`, a command runs with all rights of the thread that starts the step, and may "
+    "do whatever that user may do.",
+    "With `sandbox`, a command is bounded as well.",
     "Whoever may write the commands of a step, or choose the program of an interpreter, owns the process.",
-    "What the library protects is the line between a *document*, which you have chosen, and the *values*, files "
+    "What the library protects then is the line between a *document*, which you have chosen, and the *values*, files "
     "and answers that come from elsewhere.",
     "Processes and the supervisor lists the limits.",
-    "There is no sandbox yet: no step is kept from files, the network or other processes of its user.",
+    "What it does not bound: what the host itself does for the step (volumes, `stdin` files, spill, state), reading as "
+    'long as `read` is `"all"`, servers with a socket file outside of `/run` and `/tmp`, how much a command uses, and '
+    "faults of the kernel.",
+    "For commands that you must assume to attack the kernel, use a virtual machine.",
+    "A step without `sandbox` is not kept from files, the network or other processes of its user.",
     "Use a container, or a user of its own.",
     "It is not masked in what commands write themselves, in text that they derive from it, and in the memory of "
     "the processes.",
@@ -201,9 +206,13 @@ def test_the_supervisor_connects_only_for_cleanup_requests() -> None:
         for path in (ROOT / "Sources/CSupervisor").rglob("*.[ch]")
         for call in re.findall(r"__NR_(socket|connect|bind|listen|accept4?)\b", path.read_text())
     ]
-    assert sorted(calls) == [("monitor.c", "connect"), ("monitor.c", "socket")]
+    # The socket of namespaces.c brings up the loopback of a sandbox's network, and is connected to nothing.
+    assert sorted(calls) == [("cleanup.c", "connect"), ("cleanup.c", "socket"), ("namespaces.c", "socket")]
 
 
 def test_nothing_changes_the_user() -> None:
     user = re.compile(r"\b(?:__NR_|SYS_)?set(?:u|g|eu|eg|reu|reg|resu|resg|fsu|fsg)id\b|\bset(?:init)?groups\b")
-    assert [str(path) for path in sources() if user.search(path.read_text(encoding="utf-8"))] == []
+    # The filter of a sandbox knows the calls by their names, and the file forbids one of them in a user namespace.
+    places = [path for path in sources() if not path.name.startswith("SyscallNumbers")]
+    texts = {path: path.read_text(encoding="utf-8").replace("/proc/self/setgroups", "") for path in places}
+    assert [str(path) for path, text in texts.items() if user.search(text)] == []

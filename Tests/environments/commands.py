@@ -179,7 +179,8 @@ def test_the_death_of_the_host():
     script = (
         "import os, sys, flowworker as fw\n"
         "task = fw.create_worker(fw.Subprocess('w')).start("
-        "fw.ContainerStep('s', '', ['setsid sleep 600 & echo $$! > pids; echo $$$$ >> pids; echo begun; sleep 600']),"
+        "fw.ContainerStep('s', '', [\"setsid sh -c 'echo $$$$ > pids; exec sleep 600' & \""
+        " 'until [ -s pids ]; do sleep 0.01; done; echo $$$$ >> pids; echo begun; sleep 600']),"
         " {}, sys.argv[1], events='lines')\n"
         "for event in task:\n"
         "    if event.kind == 'output':\n"

@@ -40,6 +40,13 @@ NO_PROC = {
     "a function in an interpreter": "what a function has left is found through /proc",
     "C: survivors": "processes beside the main one are counted through /proc",
 }
+#: The flags of clone(2) for new namespaces.
+NAMESPACES = 0x7E020000
+#: In a user namespace of its own that allows no further one, without the rights to make others.
+NO_NAMESPACES = ["unshare", "--user", "--map-root-user", "sh", "-ec"]
+NO_NAMESPACES += ['echo 0 > /proc/sys/user/max_user_namespaces; exec setpriv --bounding-set=-all -- "$@"', "sh"]
+#: What is different where no namespaces can be made.
+NO_VIEW = {"a sandbox": "the message names the namespace, and the explanation says what would allow it"}
 #: What is different where no program may be run.
 NO_PROGRAMS = {"a script without an interpreter": "no script may be run there"}
 #: What a full disk stops, each with a message that says so.
@@ -57,10 +64,25 @@ FAILING = {
         ["a long command", "a command beyond the kernel's limit", "a function in an interpreter"],
         "the message names the call",
     ),
+    **{
+        call: {"a sandbox": "the message names what the sandbox cannot have"}
+        for call in ("mount", "mount_setattr", "move_mount", "open_tree", "openat2")
+    },
+    **{
+        call: {"a sandbox without namespaces": "the message names Landlock"}
+        for call in ("landlock_add_rule", "landlock_create_ruleset", "landlock_restrict_self")
+    },
+    "seccomp": dict.fromkeys(["a sandbox", "a sandbox without namespaces"], "the message names the filter"),
+    "capset": dict.fromkeys(
+        ["a sandbox", "a sandbox without namespaces", "a sandbox as far as there is one"],
+        "the message says so: a command in a sandbox never keeps its capabilities",
+    ),
     "prlimit64": dict.fromkeys(
         ["limit of files", "limit of a file", "C: a limit"], "the message says that a limit cannot be set"
     ),
-    "setsid": {"a daemon is ended": "the command setsid, which the check uses, fails"},
+    "setsid": dict.fromkeys(
+        ["a daemon is ended", "the death of the host"], "the command setsid, which the check uses, fails"
+    ),
     "prctl(36)": {
         "a daemon is ended": NO_PROC["a daemon is ended"],
         **dict.fromkeys(
@@ -218,6 +240,17 @@ def environments():
     one += [Environment("1 GiB of address space", ["limit:AS={}".format(1 << 30)])]
     one += [Environment("a full disk", ["mount:full"], MOUNTS, FULL, tmp="/mnt")]
     one += [Environment("sh is " + name, ["sh:" + name], MOUNTS) for name in ("dash", "bash", "busybox")]
+    one += [Environment("new namespaces are refused", ["refuse:clone(&{})=EPERM".format(NAMESPACES)], known=NO_VIEW)]
+    one += [
+        Environment(
+            "new namespaces are refused, for a user",
+            ["user", "refuse:clone(&{})=EPERM".format(NAMESPACES)],
+            known=NO_VIEW,
+        )
+    ]
+    one += [Environment("a part of /proc is covered", ["mount:maskedproc"], MOUNTS)]
+    one += [Environment("a part of /proc is covered, for a user", ["mount:maskedproc", "user"], MOUNTS, NO_VIEW)]
+    one += [Environment("no further user namespaces", [], NO_NAMESPACES, NO_VIEW)]
     one += [Environment("two copies of the library", make=second_copy)]
     one += [Environment("RTLD_DEEPBIND", make=deep_bind)]
     one += [Environment("a jansson of the host's own", make=static_jansson)]
@@ -241,7 +274,9 @@ def refused_calls():
     import inside
 
     named = {1: "PR_SET_PDEATHSIG", 15: "PR_SET_NAME", 36: "PR_SET_CHILD_SUBREAPER"}
-    return [call for call in inside.CALLS if call != "prctl"] + ["prctl({})".format(number) for number in named]
+    return [call for call in inside.CALLS if call not in ("clone", "prctl")] + [
+        "prctl({})".format(number) for number in named
+    ]
 
 
 BUILDING = threading.Lock()

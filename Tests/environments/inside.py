@@ -6,7 +6,7 @@ inside.py [CHANGE...] -- PROGRAM ARGUMENT...
 user                 an ordinary user without groups
 limit:NAME=NUMBER    a resource limit, such as NOFILE
 refuse:CALL=ERRNO    a system call fails, as in a sandbox; CALL is a name of CALLS, or NAME(NUMBER) for one value of
-                     the first argument
+                     the first argument, or NAME(&NUMBER) for any of the bits in it
 mount:KIND           a change of the mounts, of MOUNTS; the process must have mounts of its own (unshare --mount)
 sh:PROGRAM           /bin/sh is this program, in mounts of its own
 """
@@ -23,6 +23,8 @@ import sys
 
 #: The numbers of system calls on x86-64 that sandboxes refuse, or older kernels lack.
 CALLS = {
+    "capset": 126,
+    "clone": 56,
     "clone3": 435,
     "close_range": 436,
     "copy_file_range": 326,
@@ -37,7 +39,14 @@ CALLS = {
     "get_mempolicy": 239,
     "ioprio_get": 252,
     "ioprio_set": 251,
+    "landlock_add_rule": 445,
+    "landlock_create_ruleset": 444,
+    "landlock_restrict_self": 446,
     "memfd_create": 319,
+    "mount": 165,
+    "mount_setattr": 442,
+    "move_mount": 429,
+    "open_tree": 428,
     "openat2": 437,
     "personality": 135,
     "pidfd_open": 434,
@@ -46,8 +55,10 @@ CALLS = {
     "prlimit64": 302,
     "renameat2": 316,
     "sched_getaffinity": 204,
+    "seccomp": 317,
     "sendfile": 40,
     "setpriority": 141,
+    "setns": 308,
     "setsid": 112,
     "set_mempolicy": 238,
     "signalfd4": 289,
@@ -62,6 +73,7 @@ CALLS = {
 MOUNTS = {
     "noproc": "mount -t tmpfs none /proc",
     "proc": "mount -t proc proc /proc",
+    "maskedproc": "mount -t tmpfs none /proc/acpi 2>/dev/null || mount -t tmpfs none /proc/bus",
     "hidepid": "mount -t proc -o hidepid=2 proc /proc",
     "readonly": "mount --rbind / / && mount -o remount,bind,ro / && mount -t tmpfs none /tmp",
     "noexec": "for at in /tmp /var/tmp /dev/shm; do mount -t tmpfs -o noexec,mode=1777 none $at; done",
@@ -70,20 +82,21 @@ MOUNTS = {
     "null) n=3;; zero) n=5;; urandom) n=9;; esac; mknod -m 666 /dev/$at c 1 $n; done",
 }
 #: The numbers of BPF and seccomp.
-LOAD, JUMP_IF_EQUAL, RETURN = 0x20, 0x15, 0x06
+LOAD, JUMP_IF_EQUAL, JUMP_IF_ANY, RETURN = 0x20, 0x15, 0x45, 0x06
 ALLOW, FAIL = 0x7FFF0000, 0x00050000
 SET_NO_NEW_PRIVILEGES, SET_SECCOMP, FILTER = 38, 22, 2
 
 
 def refuse(call, error):
     """Lets a system call fail in this process and all that come of it."""
-    name, argument = re.fullmatch(r"(\w+)(?:\((\d+)\))?", call).groups()
+    name, bits, argument = re.fullmatch(r"(\w+)(?:\((&?)(\d+)\))?", call).groups()
     steps = [(LOAD, 0, 0, 0)]
     if argument is None:
         steps += [(JUMP_IF_EQUAL, 0, 1, CALLS[name])]
     else:
         # The first argument is behind the number, the architecture and the address of the call.
-        steps += [(JUMP_IF_EQUAL, 0, 3, CALLS[name]), (LOAD, 0, 0, 16), (JUMP_IF_EQUAL, 0, 1, int(argument))]
+        steps += [(JUMP_IF_EQUAL, 0, 3, CALLS[name]), (LOAD, 0, 0, 16)]
+        steps += [(JUMP_IF_ANY if bits else JUMP_IF_EQUAL, 0, 1, int(argument))]
     steps += [(RETURN, 0, 0, FAIL | getattr(errno, error)), (RETURN, 0, 0, ALLOW)]
     program = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *one) for one in steps))
     head = struct.pack("HxxxxxxP", len(steps), ctypes.addressof(program))

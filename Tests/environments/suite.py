@@ -18,12 +18,14 @@ import traceback
 import commands
 import common
 import runs
+import sandboxes
+import tree_limits
 
 
 def checks():
     """All checks by name."""
     found = dict(commands.SIMPLE)
-    for module in (commands, runs):
+    for module in (commands, runs, sandboxes, tree_limits):
         for name, value in vars(module).items():
             if name.startswith("test_"):
                 found[name[len("test_") :].replace("_", " ")] = value

@@ -1,13 +1,15 @@
 /*
  * The host of the faults: it runs a group of steps while one of the calls fails, and says what each led to.
  *
- *     host GROUP DIRECTORY          GROUP: steps, calls, flow, docker, slurm or s3; the directory is empty, and belongs
- *                                   to this run. FAULTS_POOL is the pool of a group on engines (peers.py)
+ *     host GROUP DIRECTORY          GROUP: steps, sandboxes, calls, flow, docker, slurm or s3; the directory is
+ *                                   empty, and belongs to this run. FAULTS_POOL is the pool of a group on
+ *                                   engines (peers.py)
  *
  * A line for each step: "NAME ok", "NAME failed: OUTCOME: MESSAGE", or "NAME WRONG: WHY". A step is wrong if it says
  * success and its output is not right, if it failed without a reason of one line, and if it does not end. After the
- * steps no call fails any more: the pool is freed, and a step of a new pool has to succeed ("after"). The last line is
- * "descriptors N, sockets N, supervisors and monitors N", what is there then.
+ * steps no call fails any more: the pool is freed, and a step of a new pool has to succeed ("after"). Warnings of the
+ * log are lines that begin with "log: ". The last line is "descriptors N, sockets N, supervisors and monitors N", what
+ * is there then.
  */
 #define _GNU_SOURCE
 #include "host.h"
@@ -280,6 +282,41 @@ static void steps(fw_pool *pool)
     run(pool, "survivor", COMMANDS("'sleep 100 & echo out'"), NULL, FW_EXITED, "out\n");
 }
 
+/* --- sandboxes ---------------------------------------------------------------------------- */
+
+/* A command that runs must have the layers that were asked for: its pid is small, there is a filter, and of the network
+ * there is one line below the two of the heading. */
+#define INSIDE                                                                                \
+    "test $$$$ -lt 20 && grep -q Seccomp:.2 /proc/self/status && grep -c : /proc/net/dev && " \
+    "cat in.txt"
+
+static void sandboxes(fw_pool *pool)
+{
+    run(pool, "inside", COMMANDS("'" INSIDE "','cat in.txt'"), NULL, FW_EXITED, "1\ncontent\ncontent\n");
+    run(pool, "inside-words", COMMANDS("['cat','in.txt']"), NULL, FW_EXITED, "content\n");
+    run(pool, "inside-left", COMMANDS("'sleep 100 & echo out'"), NULL, FW_EXITED, "out\n");
+    run(pool, "inside-timeout", COMMANDS("'sleep 100; true'"), "{\"timeout\":0.05}", FW_TIMEOUT, NULL);
+    /* Whatever cannot be had, it runs. */
+    run(pool, "inside-optional", COMMANDS("'cat in.txt'"), NULL, FW_EXITED, "content\n");
+}
+
+/* --- limits of all processes -------------------------------------------------------------- */
+
+/* A command that runs must be in the groups that keep its limits: it shows those in which it is not. */
+#define LIMITED "grep -e :memory: -e :cpu: -e :pids: /proc/self/cgroup | grep -v /fw-; cat in.txt"
+
+static void limits(fw_pool *pool)
+{
+    run(pool, "limited", COMMANDS("'" LIMITED "','cat in.txt'"), NULL, FW_EXITED, "content\ncontent\n");
+    run(pool, "limited-words", COMMANDS("['cat','in.txt']"), NULL, FW_EXITED, "content\n");
+    run(pool, "limited-left", COMMANDS("'sleep 100 & echo out'"), NULL, FW_EXITED, "out\n");
+    run(pool, "limited-stubborn", COMMANDS("'trap : TERM; while :; do sleep 0.01; done'"), "{\"timeout\":0.05}",
+        FW_TIMEOUT, NULL);
+    run(pool, "limited-inside", COMMANDS("'" LIMITED "'"), NULL, FW_EXITED, "content\n");
+    /* Whatever cannot be kept, it runs. */
+    run(pool, "limited-optional", COMMANDS("'cat in.txt'"), NULL, FW_EXITED, "content\n");
+}
+
 /* --- functions ---------------------------------------------------------------------------- */
 
 static void add(fw_call *call, void *payload)
@@ -407,24 +444,47 @@ static void after(fw_pool *pool)
     run(pool, "after", COMMANDS("'echo one; :','cat in.txt'"), NULL, FW_EXITED, "one\ncontent\n");
 }
 
+/* Limits of all processes that no step here reaches, without the brace at the end. */
+#define TREE "{\"memory\":1073741824,\"cpus\":4,\"pids\":100"
+
+/** Prints what the library cannot tell in a result. */
+static void on_log(fw_log_level level, const char *message, void *payload)
+{
+    (void)level;
+    (void)payload;
+    printf("log: %s\n", message);
+}
+
 static fw_pool *open_pool(const char *name)
 {
     char text[TEXT];
     const char *given = getenv("FAULTS_POOL");
     fw_error *error = NULL;
     fw_pool *pool = NULL;
-    snprintf(text, sizeof text,
-             "{\"workers\":[{\"name\":\"w\",\"type\":\"subprocess\",\"options\":{\"grace\":0.05,\"limits\":"
-             "{\"open_files\":64}}},{\"name\":\"a\",\"type\":\"subprocess\",\"volume\":\"a\"},"
-             "{\"name\":\"b\",\"type\":\"subprocess\",\"volume\":\"b\"},{\"name\":\"p\",\"type\":\"code\",\"env\":"
-             "{\"PYTHONPATH\":\"%s\"}}],\"workflow\":[{\"step\":\"w1\",\"worker\":\"a\"},"
-             "{\"step\":\"m1\",\"worker\":\"a\"},{\"step\":\"m2\",\"worker\":\"b\"},{\"step\":\"w2\",\"worker\":\"b\"},"
-             "{\"step\":\"stubborn\",\"worker\":\"w\"},{\"step\":\"limit\",\"worker\":\"w\"},"
-             "{\"step\":\"survivor\",\"worker\":\"w\"},{\"step\":\"interpreter\",\"worker\":\"p\"},"
-             "{\"step\":\"interpreter-again\",\"worker\":\"p\"}],"
-             "\"volumes\":[{\"name\":\"a\",\"type\":\"fs\",\"args\":{\"basedir\":\"%s/a\"}},"
-             "{\"name\":\"b\",\"type\":\"fs\",\"args\":{\"basedir\":\"%s/b\"}}]}",
-             directory, directory, directory);
+    snprintf(
+        text, sizeof text,
+        "{\"workers\":[{\"name\":\"w\",\"type\":\"subprocess\",\"options\":{\"grace\":0.05,\"limits\":"
+        "{\"open_files\":64}}},{\"name\":\"s\",\"type\":\"subprocess\",\"options\":{\"grace\":0.05,\"sandbox\":true}},"
+        "{\"name\":\"o\",\"type\":\"subprocess\",\"options\":{\"sandbox\":{\"required\":false}}},"
+        "{\"name\":\"l\",\"type\":\"subprocess\",\"options\":{\"grace\":0.05,\"tree_limits\":" TREE "}}},"
+        "{\"name\":\"i\",\"type\":\"subprocess\",\"options\":{\"sandbox\":true,\"tree_limits\":" TREE "}}},"
+        "{\"name\":\"n\",\"type\":\"subprocess\",\"options\":{\"tree_limits\":" TREE ",\"required\":false}}},"
+        "{\"name\":\"a\","
+        "\"type\":\"subprocess\",\"volume\":\"a\"},"
+        "{\"name\":\"b\",\"type\":\"subprocess\",\"volume\":\"b\"},{\"name\":\"p\",\"type\":\"code\",\"env\":"
+        "{\"PYTHONPATH\":\"%s\"}}],\"workflow\":[{\"step\":\"w1\",\"worker\":\"a\"},"
+        "{\"step\":\"m1\",\"worker\":\"a\"},{\"step\":\"m2\",\"worker\":\"b\"},{\"step\":\"w2\",\"worker\":\"b\"},"
+        "{\"step\":\"stubborn\",\"worker\":\"w\"},{\"step\":\"limit\",\"worker\":\"w\"},"
+        "{\"step\":\"survivor\",\"worker\":\"w\"},{\"step\":\"interpreter\",\"worker\":\"p\"},"
+        "{\"step\":\"interpreter-again\",\"worker\":\"p\"},{\"step\":\"inside\",\"worker\":\"s\"},"
+        "{\"step\":\"inside-words\",\"worker\":\"s\"},{\"step\":\"inside-left\",\"worker\":\"s\"},"
+        "{\"step\":\"inside-timeout\",\"worker\":\"s\"},{\"step\":\"inside-optional\",\"worker\":\"o\"},"
+        "{\"step\":\"limited\",\"worker\":\"l\"},{\"step\":\"limited-words\",\"worker\":\"l\"},"
+        "{\"step\":\"limited-left\",\"worker\":\"l\"},{\"step\":\"limited-stubborn\",\"worker\":\"l\"},"
+        "{\"step\":\"limited-inside\",\"worker\":\"i\"},{\"step\":\"limited-optional\",\"worker\":\"n\"}],"
+        "\"volumes\":[{\"name\":\"a\",\"type\":\"fs\",\"args\":{\"basedir\":\"%s/a\"}},"
+        "{\"name\":\"b\",\"type\":\"fs\",\"args\":{\"basedir\":\"%s/b\"}}]}",
+        directory, directory, directory);
     refused(name, fw_pool_create(given ? given : text, FW_ZERO_TERMINATED, &pool, &error), &error);
     return pool;
 }
@@ -473,8 +533,10 @@ int main(int count, char **arguments)
         const char *name;
         void (*run)(fw_pool *);
         void (*after)(fw_pool *);
-    } groups[] = {{"steps", steps, after},          {"calls", calls, after},       {"flow", flow, after},
-                  {"docker", docker, docker_after}, {"slurm", slurm, slurm_after}, {"s3", s3, s3_after}};
+    } groups[] = {{"steps", steps, after},       {"sandboxes", sandboxes, after},
+                  {"limits", limits, after},     {"calls", calls, after},
+                  {"flow", flow, after},         {"docker", docker, docker_after},
+                  {"slurm", slurm, slurm_after}, {"s3", s3, s3_after}};
     size_t at = 0;
     while (count == 3 && at < sizeof groups / sizeof *groups && strcmp(groups[at].name, arguments[1]) != 0)
         at++;
@@ -488,6 +550,8 @@ int main(int count, char **arguments)
     char path[TEXT];
     snprintf(path, sizeof path, "%s/spill", directory);
     mkdir(path, 0777);
+    fw_error *error = NULL;
+    refused("log", fw_set_log(FW_LOG_WARNING, on_log, NULL, NULL, &error), &error);
     fw_pool *pool = open_pool("pool");
     if (pool != NULL)
         groups[at].run(pool);

@@ -85,10 +85,19 @@ HIDDEN long fault_raw(long number, long a, long b, long c, long d, long e, long 
     return -fault;
 }
 
-/* The linker leads the calls of fwsv_clone here. */
+/* The linker leads the calls of fwsv_clone and fwsv_clone_into here. */
 HIDDEN long __real_fwsv_clone(unsigned long flags, void *stack_end, int (*body)(void *), void *argument);
 HIDDEN long __wrap_fwsv_clone(unsigned long flags, void *stack_end, int (*body)(void *), void *argument)
 {
     int fault = has_page() ? fault_of(FAULT_PAGE, FAULT_SUPERVISOR, __NR_clone) : 0;
     return fault > 0 ? -fault : __real_fwsv_clone(flags, stack_end, body, argument);
+}
+
+HIDDEN long __real_fwsv_clone_into(int group, unsigned long flags, void *stack, void *stack_end, int (*body)(void *),
+                                   void *argument);
+HIDDEN long __wrap_fwsv_clone_into(int group, unsigned long flags, void *stack, void *stack_end, int (*body)(void *),
+                                   void *argument)
+{
+    int fault = has_page() ? fault_of(FAULT_PAGE, FAULT_SUPERVISOR, __NR_clone3) : 0;
+    return fault > 0 ? -fault : __real_fwsv_clone_into(group, flags, stack, stack_end, body, argument);
 }

@@ -43,7 +43,7 @@ def main() -> int:
             if file.suffix in (".c", ".h", ".swift"):
                 for names in re.findall(r"model: ([A-Z_]+(?:, [A-Z_]+)*)", file.read_text()):
                     named.update(names.split(", "))
-    phases = set().union(*constants("enum phase", (ROOT / "Sources" / "CSupervisor" / "monitor.c").read_text()))
+    phases = set().union(*constants("enum phase", (ROOT / "Sources" / "CSupervisor" / "monitor.h").read_text()))
 
     faults = [f"supervisor.h has no {name}, which the model has" for name in sorted(messages - told)]
     faults += [f"the model has no {name}, which supervisor.h has" for name in sorted(told - messages)]

@@ -46,6 +46,9 @@
 #ifndef STARTED
 #define STARTED 1 /* whether the host wants to know of the start */
 #endif
+#ifndef SANDBOX
+#define SANDBOX 0 /* whether commands have a sandbox with an init */
+#endif
 #define NONE 15
 
 mtype = {
@@ -65,8 +68,10 @@ mtype = {
   SUPERVISOR_NONE, SUPERVISOR_SERVING, SUPERVISOR_FORKING, SUPERVISOR_GONE,
   /* those of the host, with one step, */
   HOST_WITHOUT_STEP, HOST_ASKING, HOST_WAITING, HOST_GONE,
-  /* and those of the main process of a command. */
+  /* those of the main process of a command, */
   MAIN_NONE, MAIN_BORN, MAIN_BOUND, MAIN_RUNNING, MAIN_ENDED,
+  /* and those of the init of its sandbox. */
+  INIT_NONE, INIT_BORN, INIT_SETTING_UP, INIT_SERVING, INIT_GONE,
   /* The monitor's end of a channel. */
   SOCKET_NONE, SOCKET_ON_ITS_WAY, SOCKET_OPEN, SOCKET_CLOSED
 };
@@ -101,6 +106,9 @@ bool is_endless[COMMANDS], is_foreign[COMMANDS], has_timeout[COMMANDS];
 bool is_stopped[COMMANDS], is_freed[COMMANDS], is_alone[COMMANDS], is_orphaned[COMMANDS], has_run[COMMANDS];
 bool is_asked[COMMANDS];
 byte ends[COMMANDS];
+/* What the init has told, which stays in the pair when the init has ended. */
+mtype init_of[COMMANDS] = INIT_NONE;
+bool told_start[COMMANDS], told_failure[COMMANDS], told_end[COMMANDS], told_empty[COMMANDS];
 
 #define IS_DEAD (host == HOST_GONE)
 /* Whether a reader of the channel sees its end. */
@@ -108,6 +116,13 @@ byte ends[COMMANDS];
 #define SEES_DEATH (has_pidfd && IS_DEAD)
 #define LIVES(n) (main[n] == MAIN_BORN || main[n] == MAIN_BOUND || main[n] == MAIN_RUNNING)
 #define IS_MONITOR(ch) (monitor[ch] != MONITOR_NONE && monitor[ch] != MONITOR_GONE)
+#define IS_INIT(n) (init_of[n] == INIT_BORN || init_of[n] == INIT_SETTING_UP || init_of[n] == INIT_SERVING)
+
+/* The kernel ends all processes of a namespace with its init. */
+inline end_init(which) {
+  init_of[which] = INIT_GONE; others[which] = 0; fresh[which] = 0;
+  if :: LIVES(which) -> main[which] = MAIN_ENDED :: else fi
+}
 
 /* --- the commands ------------------------------------------------------------------------- */
 
@@ -118,7 +133,7 @@ end:
   /* spawn.c: the child binds its life to the monitor's, and then looks whether the monitor is still its parent. */
   :: atomic { main[_pid] == MAIN_BORN -> main[_pid] = MAIN_BOUND }
   :: atomic { main[_pid] == MAIN_BOUND ->
-#ifndef CHILD_DOES_NOT_LOOK
+#if !SANDBOX && !defined(CHILD_DOES_NOT_LOOK)
        if
        :: !IS_MONITOR(home[_pid]) -> main[_pid] = MAIN_ENDED; goto end
        :: else
@@ -134,11 +149,46 @@ end:
   od
 }
 
+/* --- the init of a sandbox (init.c) --------------------------------------------------------- */
+
+proctype Init(byte n; byte ch) {
+  {
+  /* It binds its life to the monitor's, and then looks whether the monitor is still there. */
+  atomic { init_of[n] == INIT_BORN ->
+#ifndef INIT_DOES_NOT_LOOK
+    if :: !IS_MONITOR(ch) -> init_of[n] = INIT_GONE; goto done :: else fi;
+#endif
+    init_of[n] = INIT_SETTING_UP };
+  if
+  :: atomic { told_failure[n] = true; init_of[n] = INIT_GONE }
+  :: atomic { main[n] = MAIN_BORN; home[n] = ch };
+     atomic { main[n] == MAIN_RUNNING || main[n] == MAIN_ENDED -> told_start[n] = true; init_of[n] = INIT_SERVING };
+end_serving:
+     do
+     /* It tells of the end before it waits for the others. */
+     :: atomic { main[n] == MAIN_ENDED && !told_end[n] -> told_end[n] = true }
+     :: atomic { told_end[n] && others[n] == 0 -> told_empty[n] = true; break }
+     od;
+     atomic { init_of[n] = INIT_GONE }
+  fi;
+done:
+  skip
+  } unless { init_of[n] == INIT_GONE }
+}
+
 /* --- the monitor (monitor.c) -------------------------------------------------------------- */
 
+/* What a monitor knows: with an init, only what that has told. */
+#if SANDBOX
+#define SEES_END sees_end
+#define SEES_EMPTY sees_empty
+#else
+#define SEES_END (main[n] == MAIN_ENDED)
+#define SEES_EMPTY (others[n] == 0)
+#endif
 /* Nothing is left to wait for. */
-#define IS_EMPTY (main[n] == MAIN_ENDED && others[n] == 0)
-#define IS_OVER (main[n] == MAIN_ENDED && (others[n] == 0 || background[n] != FWSV_WAIT))
+#define IS_EMPTY (SEES_END && SEES_EMPTY)
+#define IS_OVER (SEES_END && (SEES_EMPTY || background[n] != FWSV_WAIT))
 
 inline say(kind, reason_, is_reusable) {
   if
@@ -160,6 +210,9 @@ proctype Monitor(byte ch) {
   byte n;
   bool has, rundir, cleanup, is_gone, is_due, is_termed, reached, looked, is_empty;
   mtype reason, kind;
+#if SANDBOX
+  bool sees_end, sees_empty, init_gone, killed_init;
+#endif
 #ifdef LATE_STOP_IS_KEPT
   bool kept_stop;
 #endif
@@ -177,22 +230,80 @@ end_idle:
 #endif
      if
      :: atomic { say(FWSV_FAILED, FWSV_BY_ITSELF, true); on[ch] = NONE; monitor[ch] = MONITOR_IDLE; n = 0; has = false; reason = 0; goto end_idle }
+#if SANDBOX
+     :: atomic { init_of[n] = INIT_BORN; sees_end = false; sees_empty = false; killed_init = false; run Init(n, ch) }
+     fi;
+     /* settle(): nothing is killed with a grace before there is a command. */
+end_settling:
+     do
+     :: atomic { told_start[n] -> monitor[ch] = (killed_init -> MONITOR_FORCING : MONITOR_WATCHING);
+          if :: STARTED -> say(FWSV_STARTED, FWSV_BY_ITSELF, true) :: else fi; break }
+#ifdef LOST_START_IS_A_FAILURE
+     :: atomic { !told_start[n] && !killed_init && init_of[n] == INIT_GONE ->
+#else
+     :: atomic { told_failure[n] && !killed_init && init_of[n] == INIT_GONE ->
+#endif
+          say(FWSV_FAILED, FWSV_BY_ITSELF, !is_gone);
+          if :: is_gone -> goto leave_monitor :: else fi;
+          on[ch] = NONE; monitor[ch] = MONITOR_IDLE; n = 0; has = false; is_due = false; reason = 0; goto end_idle }
+     /* Somebody has killed it, and nobody knows whether it had started the command. What becomes of that is below. */
+     :: atomic { init_of[n] == INIT_GONE && !told_start[n] && (!told_failure[n] || killed_init) ->
+          monitor[ch] = MONITOR_FORCING; break }
+     :: atomic { !killed_init && (is_due || has_timeout[n]) ->
+          if :: !is_due && reason == FWSV_BY_ITSELF -> reason = FWSV_BY_TIMEOUT :: else fi;
+          killed_init = true; reached = true; end_init(n) }
+     :: atomic { !is_gone && to_monitor[ch]?[kind, _, _] -> to_monitor[ch]?kind, _, _;
+          if
+          :: kind == FWSV_STOP && !killed_init -> reason = FWSV_BY_STOP; is_due = true
+          :: kind == FWSV_LIMIT && reason == FWSV_BY_ITSELF && !is_due && !killed_init -> has_timeout[n] = true
+          :: else
+          fi;
+          kind = 0 }
+     :: atomic { !is_gone && ((empty(to_monitor[ch]) && HAS_EOF(ch)) || SEES_DEATH) ->
+          is_gone = true; is_due = true; socket[ch] = SOCKET_CLOSED }
+     od;
+#else
      :: atomic { main[n] = MAIN_BORN; home[n] = ch }
      fi;
      atomic { main[n] == MAIN_RUNNING || main[n] == MAIN_ENDED ->
        monitor[ch] = MONITOR_WATCHING;
        if :: STARTED -> say(FWSV_STARTED, FWSV_BY_ITSELF, true) :: else fi };
+#endif
 end_watching:
      do
      /* watch(): when the command is over. */
      :: atomic { IS_EMPTY -> break }
-     :: atomic { monitor[ch] == MONITOR_WATCHING && main[n] == MAIN_ENDED && background[n] == FWSV_LEAVE ->
+#if SANDBOX
+     /* reap_sandbox(): whether the init has gone, and then what it has told. */
+#ifdef END_OF_THE_INIT_IS_LOOKED_FOR_LAST
+     :: atomic { !sees_empty -> if :: told_end[n] -> sees_end = true :: else fi };
+        atomic { init_gone = init_of[n] == INIT_GONE;
+#else
+     :: atomic { (told_end[n] && !sees_end) || (told_empty[n] && !sees_empty) || (init_of[n] == INIT_GONE && !sees_empty) ->
+          init_gone = init_of[n] == INIT_GONE };
+        atomic { if :: told_end[n] -> sees_end = true :: else fi;
+#endif
+          if
+          :: init_gone ->
+             sees_empty = true;
+             if
+             :: !sees_end ->
+                /* The end is lost. It must not be, if the init has told it. */
+                assert(!told_end[n] && (was_killed || killed_init)); sees_end = true
+             :: else
+             fi
+          :: !init_gone && told_empty[n] -> sees_empty = true
+          :: else
+          fi;
+          init_gone = false }
+#endif
+     :: atomic { monitor[ch] == MONITOR_WATCHING && SEES_END && background[n] == FWSV_LEAVE ->
           is_alone[n] = others[n] > 0; break }
 #ifdef END_IS_NOT_AWAITED
      :: atomic { main[n] == MAIN_ENDED -> break }
 #endif
      /* act(): what is due. */
-     :: atomic { monitor[ch] == MONITOR_WATCHING && main[n] == MAIN_ENDED && background[n] == FWSV_KILL && others[n] > 0 ->
+     :: atomic { monitor[ch] == MONITOR_WATCHING && SEES_END && background[n] == FWSV_KILL && !SEES_EMPTY ->
           monitor[ch] = MONITOR_ASKING }
      :: atomic { monitor[ch] == MONITOR_WATCHING && is_due && !IS_OVER -> monitor[ch] = MONITOR_ASKING }
      :: atomic { monitor[ch] == MONITOR_WATCHING && has_timeout[n] && !is_due && !IS_OVER ->
@@ -208,6 +319,13 @@ end_watching:
           monitor[ch] = MONITOR_FORCING;
           /* Its processes are those of another user, which cannot be signalled. */
           if :: STRANGERS -> is_foreign[n] = true :: skip fi }
+#if SANDBOX
+     /* The init kills all of them at once. It is killed itself if that takes too long. */
+     :: atomic { monitor[ch] == MONITOR_FORCING && init_of[n] == INIT_SERVING && (LIVES(n) || others[n] > 0) ->
+          reached = true; others[n] = 0; fresh[n] = 0; if :: LIVES(n) -> main[n] = MAIN_ENDED :: else fi }
+     :: atomic { monitor[ch] == MONITOR_FORCING && init_of[n] == INIT_SERVING && !IS_EMPTY && !killed_init ->
+          reached = true; killed_init = true; end_init(n) }
+#else
      /* A round of KILL looks first. What is born between the look and the signal waits for the next round. */
      :: atomic { monitor[ch] == MONITOR_FORCING && !looked && !is_foreign[n] && !IS_EMPTY -> looked = true; fresh[n] = 0 }
      :: atomic { monitor[ch] == MONITOR_FORCING && looked ->
@@ -220,6 +338,7 @@ end_watching:
 #endif
         }
      :: atomic { monitor[ch] == MONITOR_FORCING && is_foreign[n] && !IS_EMPTY -> break }
+#endif
      /* wait_for_event(): messages, and the end of the host. */
      :: atomic { !is_gone && to_monitor[ch]?[kind, _, _] -> to_monitor[ch]?kind, _, _;
           if
@@ -239,22 +358,30 @@ end_watching:
      od;
      atomic {
        monitor[ch] = MONITOR_REPORTING; is_empty = IS_EMPTY;
-       if :: main[n] == MAIN_ENDED && !reached && others[n] == 0 -> reason = FWSV_BY_ITSELF :: else fi;
+       if :: SEES_END && !reached && others[n] == 0 -> reason = FWSV_BY_ITSELF :: else fi;
        /* The report is true. */
-       assert(main[n] == MAIN_ENDED || is_foreign[n]);
+       assert(!LIVES(n) || is_foreign[n]);
        assert(others[n] == 0 || is_foreign[n] || is_alone[n]);
        assert(reason != FWSV_BY_STOP || is_stopped[n]);
        assert(reason != FWSV_BY_TIMEOUT || has_timeout[n])
      };
      atomic { say(FWSV_ENDED, reason, is_empty) };
      if
-     :: atomic { is_empty && !is_gone ->
+     :: atomic { is_empty && !is_gone && !IS_INIT(n) ->
           on[ch] = NONE; monitor[ch] = MONITOR_IDLE;
-          n = 0; has = false; is_due = false; is_termed = false; reached = false; looked = false; is_empty = false; reason = 0; kind = 0 }
+          n = 0; has = false; is_due = false; is_termed = false; reached = false; looked = false; is_empty = false; reason = 0; kind = 0
+#if SANDBOX
+          ; sees_end = false; sees_empty = false; killed_init = false
+#endif
+        }
      :: atomic { is_empty && is_gone -> break }
      :: atomic { !is_empty -> socket[ch] = SOCKET_CLOSED; monitor[ch] = MONITOR_KEEPING };
 end_keeping:
+#if SANDBOX
+        atomic { init_of[n] == INIT_GONE -> break }
+#else
         atomic { IS_EMPTY -> break }
+#endif
      fi
   :: atomic { to_monitor[ch]?FWSV_STOP, n, _ -> rundir = false; cleanup = false; n = 0
 #ifdef LATE_STOP_IS_KEPT
@@ -270,6 +397,7 @@ end_keeping:
 #endif
   :: atomic { empty(to_monitor[ch]) && (HAS_EOF(ch) || SEES_DEATH) -> break }
   od;
+leave_monitor:
   atomic {
     if :: cleanup -> monitor[ch] = MONITOR_CLEANING; cleanups++ :: else fi;
     socket[ch] = SOCKET_CLOSED; on[ch] = NONE; monitor[ch] = MONITOR_GONE
@@ -379,7 +507,7 @@ end_waiting:
      do
      :: atomic { to_host[ch]?FWSV_STARTED, _, _, _ }
      :: atomic { to_host[ch]?FWSV_FAILED, _, _, is_reusable -> assert(!has_run[n]); ends[n]++; break }
-     :: atomic { to_host[ch]?FWSV_ENDED, eval(n), reason, is_reusable -> assert(has_run[n] || main[n] == MAIN_ENDED); ends[n]++; break }
+     :: atomic { to_host[ch]?FWSV_ENDED, eval(n), reason, is_reusable -> assert(has_run[n] || main[n] == MAIN_ENDED || SANDBOX); ends[n]++; break }
      :: atomic { empty(to_host[ch]) && (socket[ch] == SOCKET_CLOSED || is_quiet[ch]) ->
           /* The status is unknown. */
           assert(was_killed || was_refused); is_reusable = false; ends[n]++; break }
@@ -419,7 +547,8 @@ end_waiting:
        :: is_reusable ->
           assert(ends[n] == 1 && !LIVES(n) && others[n] == 0);
           main[n] = MAIN_NONE; home[n] = NONE; background[n] = FWSV_KILL; fresh[n] = 0; forks[n] = 0; ends[n] = 0;
-          is_endless[n] = false; has_timeout[n] = false; is_stopped[n] = false; has_run[n] = false; is_asked[n] = false
+          is_endless[n] = false; has_timeout[n] = false; is_stopped[n] = false; has_run[n] = false; is_asked[n] = false;
+          told_start[n] = false; told_failure[n] = false; told_end[n] = false; told_empty[n] = false
        :: else
        fi;
        is_reusable = false; n++
@@ -468,6 +597,10 @@ end:
           :: else
           fi;
           close_control(0)
+#if SANDBOX
+       /* An init that has ended cannot be killed. */
+       :: IS_INIT(0) -> kills--; was_killed = true; end_init(0)
+#endif
        :: IS_MONITOR(0) -> ch = 0; goto kill
        :: IS_MONITOR(1) -> ch = 1; goto kill
        fi }
@@ -484,12 +617,18 @@ kill:
        if
        :: on[ch] != NONE ->
           is_orphaned[on[ch]] = true;
+#if SANDBOX
+#ifndef INIT_IS_NOT_BOUND
+          if :: init_of[on[ch]] == INIT_SETTING_UP || init_of[on[ch]] == INIT_SERVING -> end_init(on[ch]) :: else fi;
+#endif
+#else
           /* PR_SET_PDEATHSIG, which the child has set, and which a program of another user has not. */
           if
           :: main[on[ch]] == MAIN_BOUND || main[on[ch]] == MAIN_RUNNING ->
              if :: !is_foreign[on[ch]] -> main[on[ch]] = MAIN_ENDED :: STRANGERS && main[on[ch]] == MAIN_RUNNING -> is_foreign[on[ch]] = true fi
           :: else
           fi;
+#endif
           on[ch] = NONE
        :: else
        fi
@@ -513,7 +652,7 @@ end:
        :: IS_DEAD || is_freed[n] ->
           /* No command outlives its host, or its step. */
           assert(!LIVES(n) || is_foreign[n]);
-          assert(others[n] == 0 || is_foreign[n] || is_alone[n] || is_orphaned[n])
+          assert(others[n] == 0 || is_foreign[n] || is_alone[n] || (is_orphaned[n] && !SANDBOX))
        :: else ->
           /* Each command gets exactly one end, unless it has a reason to go on for ever. */
           if
@@ -524,6 +663,11 @@ end:
           fi
        fi;
        assert(ends[n] <= 1);
+#if SANDBOX
+       /* No process lives without its init, and no init without its monitor. */
+       assert((!LIVES(n) && others[n] == 0) || init_of[n] == INIT_SERVING);
+       assert(!IS_INIT(n) || (!is_orphaned[n] && (LIVES(n) || others[n] > 0)));
+#endif
        n++
     :: else -> break
     od;

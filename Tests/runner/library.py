@@ -33,7 +33,7 @@ class Interpreter:
         self.rest = b""
         texts = {path.stem: path.read_bytes() for path in FILES.glob("*.py") if path.stem != "boot"}
         head = json.dumps({"files": {name: len(text) for name, text in texts.items()}})
-        begin = json.dumps({"kind": kind, "kernel_ahead": ahead, "idle": idle})
+        begin = json.dumps({"kind": kind, "kernel_ahead": ahead, "idle": idle, "once": False, "transport": None})
         self.is_ready = False
         ours.sendall(head.encode() + b"\n" + b"".join(texts.values()) + begin.encode() + b"\n")
 

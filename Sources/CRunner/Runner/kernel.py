@@ -88,10 +88,13 @@ class KernelSilent(Exception):
 class Kernel:
     """A kernel and its client."""
 
+    #: How they talk: "tcp", on 127.0.0.1; None: a kernel that is forked by Unix sockets, and another one by tcp.
+    transport = None
+
     def __init__(self, name, start_timeout):
         self.name = name
         self.timeout = start_timeout
-        self.directory = tempfile.mkdtemp(prefix="flowworker-", dir=short_directory())
+        self.directory = tempfile.mkdtemp(prefix="flowworker-", dir=self.place())
         manager = self.manager = AsyncKernelManager(kernel_name=name)
         manager.client_factory = Client
         manager.connection_file = os.path.join(self.directory, "c.json")
@@ -110,12 +113,17 @@ class Kernel:
         # The number of bytes of each file that are not, or no longer, output of the step; None until `mark_output`.
         self.copied = None
 
+    def place(self):
+        """Returns where its directory is made: anywhere, if no sockets are in it."""
+        return None if self.transport == "tcp" else short_directory()
+
     def fork(self):
         """Forks the kernel from this interpreter."""
         self.is_forked = True
         manager = self.manager
-        manager.transport = "ipc"
-        manager.ip = os.path.join(self.directory, "k")
+        if self.transport != "tcp":
+            manager.transport = "ipc"
+            manager.ip = os.path.join(self.directory, "k")
         manager.write_connection_file()
         gate, opened = os.pipe()
         # A request to end does not come between the fork and the record of it.

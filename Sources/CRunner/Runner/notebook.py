@@ -40,11 +40,14 @@ except ImportError as error:
 COLORS = re.compile("\x1b\\[[0-9;]*m")
 
 
-def prepare():
+def prepare(transport=None):
     """Imports everything that a kernel needs. Returns the class that starts a kernel before its job arrives, or None if
-    the kernel python3 is not this interpreter.
+    the kernel python3 is not this interpreter. `transport` is that of all kernels (Kernel.transport).
     """
-    if MISSING is not None or not is_ours("python3"):
+    if MISSING is not None:
+        return None
+    Kernel.transport = transport
+    if not is_ours("python3"):
         return None
     try:
         import debugpy  # noqa: F401

@@ -3,10 +3,12 @@
 The library starts the interpreter as `PYTHON -c BOOT`, with a socket as its standard output. Over this socket the
 library sends the runner's files, and then one line
 
-    {"kind": "call" | "notebook", "kernel_ahead": bool, "idle": seconds}
+    {"kind": "call" | "notebook", "kernel_ahead": bool, "idle": seconds, "once": bool, "transport": "tcp" | null}
 
 After the interpreter has sent `{"event": "ready"}`, it takes one job at a time: a line `{"job": true}` with four
 descriptors, which are the standard output and error of the job, the run directory, and a file with the job's JSON text.
+With `once` it takes one job only. It then is in a sandbox, whose view of the files no descriptor of the host is in, so
+there is no descriptor of the run directory, in which the interpreter has been from its start.
 The process that does the job sends `started`, and then the events of the job's module (call.py, notebook.py). When this
 process has ended, the interpreter sends
 
@@ -50,12 +52,12 @@ def main(descriptor):
     if begin["kind"] == "notebook":
         from _flowworker import notebook
 
-        prepare = notebook.prepare() if begin["kernel_ahead"] else None
+        prepare = notebook.prepare(begin["transport"]) if begin["kernel_ahead"] else None
     channel.send_event("ready", python=sys.version.split()[0], pid=os.getpid(), reaper=is_reaper)
-    serve(channel, begin["idle"], prepare)
+    serve(channel, begin["idle"], begin["once"], prepare)
 
 
-def serve(channel, idle, prepare):
+def serve(channel, idle, once, prepare):
     """Waits for jobs, and keeps one process ready for the next job."""
     worker, gate = fork(channel, prepare)
     while worker:
@@ -67,6 +69,9 @@ def serve(channel, idle, prepare):
         os.close(gate)
         if not has_job:
             os.waitpid(worker, 0)
+            return
+        if once:
+            finish(channel, worker, None)
             return
         # The process for the next job prepares itself while this one works.
         spare, gate = fork(channel, prepare)
@@ -130,13 +135,14 @@ def work(channel, opened, prepare):
         os._exit(0)
     os.write(opened, b"1")
     os.close(opened)
-    out, err, rundir, text = message[1]
+    out, err, *rundir, text = message[1]
     with open(text, "rb") as file:
         job = load_job(file)
     os.dup2(out, 1)
     os.dup2(err, 2)
-    os.fchdir(rundir)
-    for number in (out, err, rundir):
+    for number in rundir:
+        os.fchdir(number)
+    for number in (out, err, *rundir):
         os.close(number)
     channel.send_event("started", pid=os.getpid())
     if job["do"] == "call":

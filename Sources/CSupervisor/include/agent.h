@@ -25,7 +25,7 @@
 #include "supervisor.h"
 
 /* The number changes with any change of the frames, or of what is in them. */
-enum { FWA_PROTOCOL = 2 };
+enum { FWA_PROTOCOL = 4 };
 
 typedef struct {
   uint32_t kind;
@@ -77,7 +77,8 @@ enum {
   FWA_ERR = 3,
   FWA_REPLY = 4,  /* a fwsv_reply; that of a command's end comes after all of its output */
   FWA_TAKEN = 5,  /* how many bytes of input the command's pipe has taken so far (uint64_t) */
-  FWA_CLOSED = 6, /* the command has closed its standard input: what was sent and not taken is lost to it */
+  FWA_CLOSED = 6, /* the command gets no more input, and what it has not taken is lost to it: 0 if it has closed its
+                   * standard input, or the errno of a write that failed (int32_t) */
 };
 
 /* A bit in the kind of a frame behind which another frame is written. */

@@ -103,7 +103,8 @@ int fws_list(int fd, void (*_Nonnull body)(void *_Nullable context, const char *
 
 /* Removes a file. Returns 0 or an errno. */
 int fws_remove_file(int directory, const char *_Nonnull name);
-/* Removes a file, or a directory with what is in it, `depth` levels deep; passes over what cannot be removed. */
-void fws_remove_tree(int parent, const char *_Nonnull name, int depth);
+/* Removes a file, or a directory with what is in it, `depth` levels deep. Passes over what cannot be removed, and
+ * returns the errno of the first; 0 if nothing is left. */
+int fws_remove_tree(int parent, const char *_Nonnull name, int depth);
 
 #endif

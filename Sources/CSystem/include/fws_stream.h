@@ -33,7 +33,7 @@ int fws_socket_pair(int ends[_Nonnull 2]);
 int fws_stream_pair(int ends[_Nonnull 2]);
 
 /* The most descriptors that one message carries. */
-enum { FWS_MESSAGE_FDS = 6 };
+enum { FWS_MESSAGE_FDS = 10 };
 
 /* Sends parts and descriptors as one message, and tries again while the system is short of memory. Returns how many
  * bytes went; -1 and errno, which is EAGAIN if the time of fws_stream_send_within() has passed. */
@@ -50,5 +50,12 @@ ssize_t fws_link_send(int fd, const void *_Nonnull bytes, size_t size);
 /* Receives bytes, or a message, without waiting. Returns 0 if there is nothing now; -1 if nothing will come any more,
  * with errno, which is 0 if the other end has closed the connection. */
 ssize_t fws_receive(int fd, void *_Nonnull room, size_t size);
+
+/* Lets the kernel tell on this end of a pair of sockets which process has sent what comes. Returns 0 or an errno. */
+int fws_tell_senders(int fd);
+
+/* Does the same as fws_receive(), and gives the process that has sent the bytes, with the number that it has here. They
+ * are of one process. Where fws_tell_senders() was not called, `sender` keeps its value. */
+ssize_t fws_receive_from(int fd, void *_Nonnull room, size_t size, int32_t *_Nonnull sender);
 
 #endif

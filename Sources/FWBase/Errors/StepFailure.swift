@@ -17,12 +17,13 @@ package struct StepFailure: Error {
   /// - Parameters:
   ///   - error: the errno of the failure.
   ///   - call: the name of the call that failed with this errno.
-  package init(_ reason: String, _ error: Int32, call: String? = nil) {
+  ///   - likely: the remedy, where more is known than the errno says.
+  package init(_ reason: String, _ error: Int32, call: String? = nil, likely: String? = nil) {
     let limit = SystemLimit(error, call: call)
     let shown = call.map { "\(reason) (\($0))" } ?? reason
     self.reason = MessageFormat.message("\(shown): \(errorText(error))" + (limit.shown.map { "; \($0)" } ?? ""))
     self.call = call
-    likely = limit.likely
+    self.likely = likely ?? limit.likely
     outcome = .spawnFailed
     lacksDescriptors = error == EMFILE || error == ENFILE
   }

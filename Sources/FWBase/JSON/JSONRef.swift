@@ -45,7 +45,9 @@ internal import Glibc
 
   package var boolean: Bool? { kind == .boolean ? fwj_is_true(raw) != 0 : nil }
 
-  @usableFromInline @inline(__always) var count: Int { kind == .object ? json_object_size(raw) : json_array_size(raw) }
+  @usableFromInline @inline(__always) package var count: Int {
+    kind == .object ? json_object_size(raw) : json_array_size(raw)
+  }
 
   @usableFromInline @inline(__always) package func element(_ index: Int) -> JSONRef? {
     json_array_get(raw, index).map(JSONRef.init)

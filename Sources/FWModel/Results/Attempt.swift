@@ -142,9 +142,11 @@ package struct CommandRecord {
       return "exited with status \(code)\(hint): \(shown)"
     case .signaled:
       let number = end.signal ?? 0
-      let likely = end.outOfMemory == nil ? "" : "; its container had probably run out of memory"
+      let likely = end.outOfMemory != .likely ? "" : "; its container had probably run out of memory"
       return "was ended by signal \(number)\(CommandRecord.signalName(number))\(likely): \(shown)"
-    case .oom: return "was ended because its container ran out of memory: \(shown)"
+    case .oom:
+      let what = end.treeLimits == nil ? "its container" : "it"
+      return "was ended because \(what) ran out of memory: \(shown)"
     case .timeout:
       if let position { return "was ended \(position) because \(limit) had passed: \(shown)" }
       return "was ended because \(limit) had passed\(ending): \(shown)"

@@ -14,8 +14,14 @@ package struct CommandEnd {
   package var started: Double
   package var duration = 0.0
   package var usage: Usage?
+  /// What all processes of the command have used, where the system counts it.
+  package var treeUsage: TreeUsage?
   package var endedBy: EndingSignal?
   package var containment: Containment?
+  /// What held of the command's sandbox; `nil` if it has none, or was not started.
+  package var sandbox: SandboxFacts?
+  /// What kept the limits of all processes; `nil` if there are none, or it was not started.
+  package var treeLimits: TreeLimitFacts?
   package var isEnded = true
   package var survivors: [Survivor] = []
   package var survivorsCount = 0
@@ -134,6 +140,8 @@ package struct Survivor {
 package enum Containment: String {
   /// All processes in the command's container.
   case container
+  /// All processes of the command: the kernel ends them with process 1 of their namespace.
+  case namespace
   /// All descendants of the command.
   case subreaper
   /// The processes of the command's session.
@@ -154,6 +162,21 @@ package struct Usage {
   package let peakMemory: Int?
 
   package init(user: Double, system: Double, peakMemory: Int?) {
+    self.user = user
+    self.system = system
+    self.peakMemory = peakMemory
+  }
+}
+
+/// What all processes of a command have used, also those for which nobody has waited.
+package struct TreeUsage {
+  /// The seconds of processor time.
+  package let user: Double?
+  package let system: Double?
+  /// The bytes that all of them had together at most.
+  package let peakMemory: Int?
+
+  package init(user: Double?, system: Double?, peakMemory: Int?) {
     self.user = user
     self.system = system
     self.peakMemory = peakMemory

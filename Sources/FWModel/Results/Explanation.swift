@@ -63,7 +63,7 @@ package struct Explanation {
       likely =
         end.outcome == .cancelled ? nil : end.likely ?? "the step needs a longer \"timeout\", or it hangs"
     case .oom:
-      layer = remote
+      layer = end.treeLimits == nil ? remote : .command
       likely = "the step needs more \"memory\" than its worker allows"
     case .spawnFailed:
       layer = remote == .scheduler && end.failure?.contains("scheduler") == true ? .scheduler : .start

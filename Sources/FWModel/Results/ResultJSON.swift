@@ -94,8 +94,24 @@ extension CommandRecord {
       writer.member("user_time", end.usage?.user)
       writer.member("system_time", end.usage?.system)
       writer.member("peak_memory", end.usage?.peakMemory ?? nil)
+      writer.member("tree_usage") { writer in
+        guard let usage = end.treeUsage else { return writer.null() }
+        writer.object { writer in
+          writer.member("user_time", usage.user)
+          writer.member("system_time", usage.system)
+          writer.member("peak_memory", usage.peakMemory)
+        }
+      }
+      writer.member("tree_limits") { writer in
+        guard let limits = end.treeLimits else { return writer.null() }
+        limits.write(to: &writer)
+      }
       writer.member("ended_by", end.endedBy?.rawValue)
       writer.member("containment", end.containment?.rawValue)
+      writer.member("sandbox") { writer in
+        guard let sandbox = end.sandbox else { return writer.null() }
+        sandbox.write(to: &writer)
+      }
       writer.member("survivors") { writer in
         writer.array(end.survivors) { writer, survivor in
           writer.object { writer in

@@ -41,9 +41,14 @@ package final class PatternTree: @unchecked Sendable {
   init(_ patterns: Set<[UInt8]>) throws(FlowError) {
     self.patterns = Array(patterns)
     let size = patterns.reduce(1) { $0 + $1.count }
-    guard size < Int32.max, let nodes = calloc(size, MemoryLayout<Node>.stride), let roots = calloc(256, 4),
-      let queue = malloc(size * 4)
-    else { throw .noMemory }
+    guard size < Int32.max else { throw .noMemory }
+    let (nodes, roots, queue) = (calloc(size, MemoryLayout<Node>.stride), calloc(256, 4), calloc(size, 4))
+    guard let nodes, let roots, let queue else {
+      free(nodes)
+      free(roots)
+      free(queue)
+      throw .noMemory
+    }
     self.nodes = nodes.bindMemory(to: Node.self, capacity: size)
     self.roots = roots.bindMemory(to: Int32.self, capacity: 256)
     for pattern in self.patterns { insert(pattern) }

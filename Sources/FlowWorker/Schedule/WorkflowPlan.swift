@@ -1,4 +1,5 @@
 package import FWBase
+internal import FWExecution
 package import FWModel
 internal import FWVolumes
 
@@ -80,6 +81,8 @@ private struct WorkflowPlan {
       writer.member("more_needs", more)
       writer.member("priority", basis.graph.priority(of: number))
       writer.member("resources") { writer in step.resources.write(to: &writer) }
+      writer.member("sandbox", worker.runner.sandboxSummary)
+      writer.member("tree_limits", worker.runner.treeLimitsSummary)
     }
   }
 

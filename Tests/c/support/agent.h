@@ -80,6 +80,10 @@ static inline bool agent_receive(void)
         CHECK(taken > agent_taken && taken <= agent_sent);
         agent_taken = taken;
     } else if (frame_kind == FWA_CLOSED) {
+        int32_t error = -1;
+        CHECK(frame_size == sizeof error);
+        memcpy(&error, frame, sizeof error);
+        CHECK_INT(error, 0);
         agent_closed = true;
     } else if (frame_kind == FWA_REPLY) {
         memset(&agent_reply, 0, sizeof agent_reply);
@@ -166,6 +170,11 @@ static inline void agent_end_list(agent_texts *texts)
     texts->table[texts->slots++] = 0;
 }
 
+/* A sandbox for the next commands, behind the strings of their texts; it is sent as it is. */
+static const void *agent_sandbox;
+static size_t agent_sandbox_size;
+static uint32_t agent_sandbox_place; /* 0: where it is */
+
 /** Starts a command of words whose program has two possible paths, as the library does. Its run directory is
  *  check_dir(). */
 static inline void agent_run(bool has_input, const char *const *words)
@@ -190,6 +199,8 @@ static inline void agent_run(bool has_input, const char *const *words)
     agent_add(&texts, "PATH=/nonexistent:/usr/bin:/bin");
     agent_end_list(&texts);
     size_t table = texts.slots * sizeof *texts.table;
+    if (agent_sandbox != NULL) /* at a multiple of 8 bytes */
+        texts.size = (texts.size + 7) / 8 * 8;
     for (uint32_t slot = 0; slot < texts.slots; slot++)
         if (texts.table[slot] != 0)
             texts.table[slot] += table - 1;
@@ -201,7 +212,9 @@ static inline void agent_run(bool has_input, const char *const *words)
     run.request.slots = texts.slots;
     run.request.is_direct = 1;
     run.request.has_input = has_input;
-    run.request.size = table + texts.size;
+    run.request.size = table + texts.size + agent_sandbox_size;
+    if (agent_sandbox != NULL)
+        run.request.sandbox = agent_sandbox_place != 0 ? agent_sandbox_place : (uint32_t)(table + texts.size);
     run.request.timeout = -1;
     run.request.grace = (int64_t)(agent_grace * 1e9);
     for (int limit = 0; limit < FWSV_LIMITS; limit++)
@@ -217,6 +230,7 @@ static inline void agent_run(bool has_input, const char *const *words)
     agent_write(&run, sizeof run);
     agent_write(texts.table, table);
     agent_write(texts.strings, texts.size);
+    agent_write(agent_sandbox, agent_sandbox_size);
     agent_write(location, size);
     agent_out_size = 0;
     agent_out[0] = 0;

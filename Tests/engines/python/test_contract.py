@@ -22,12 +22,17 @@ from conftest import BUSYBOX, CONTRACT, ROOT, variable, wait_until
 import flowworker
 
 OF_HOST = "code, host's function"
-TYPES = ["subprocess", "docker", "docker, one container", "slurm", "code", OF_HOST, "notebook", "nbdocker"]
+SANDBOXED = ("subprocess, sandbox", "slurm, sandbox", "code, sandbox", "notebook, sandbox")
+LIMITED = "subprocess, tree limits"
+TYPES = [
+    "subprocess", LIMITED, "docker", "docker, one container", "slurm", "code", OF_HOST, "notebook", "nbdocker",
+    *SANDBOXED,
+]  # fmt: skip
 CASES = [
     "success", "failure", "signal", "timeout", "cancel", "background child", "both streams", "flood with a limit",
     "bytes that are no text", "missing run directory", "retries", "words", "quoting", "strict placeholders",
     "values as environment", "standard input", "signal from the host", "success codes", "usage", "secrets",
-    "host killed",
+    "host killed", "a file outside",
 ]  # fmt: skip
 
 IN_NOTEBOOK = "the output of cells is in the output notebook"
@@ -41,10 +46,12 @@ KEYS_OF_COMMANDS = {
     "standard input": ("stdin", {"text": "x"}),
     "success codes": ("success_codes", [0, 3]),
 }
-WITHOUT_COMMANDS = ("code", OF_HOST, "notebook", "nbdocker")
+IMPORTED = ("code", "code, sandbox")
+NOTEBOOKS = ("notebook", "notebook, sandbox", "nbdocker")
+WITHOUT_COMMANDS = (*IMPORTED, OF_HOST, *NOTEBOOKS)
 #: Cells that cannot hold, and why.
 EXCEPT = {
-    **{(kind, case): IN_NOTEBOOK for kind in ("notebook", "nbdocker")
+    **{(kind, case): IN_NOTEBOOK for kind in NOTEBOOKS
        for case in ("both streams", "flood with a limit", "bytes that are no text")},
     **{(kind, "usage"): NOT_TOLD for kind in ("docker", "docker, one container", "nbdocker")},
     (OF_HOST, "signal"): "the signal would end the host",
@@ -53,6 +60,7 @@ EXCEPT = {
     **{(kind, case): FOR_COMMANDS for kind in WITHOUT_COMMANDS for case in KEYS_OF_COMMANDS},
     **{(kind, "signal from the host"): "refused: functions and notebooks can only be cancelled"
        for kind in WITHOUT_COMMANDS},
+    **{(kind, "a file outside"): "it is for workers with a `sandbox`" for kind in TYPES if kind not in SANDBOXED},
 }  # fmt: skip
 
 #: What a case does, as shell commands and as Python; MARK is in the arguments of a process that stays.
@@ -69,6 +77,7 @@ SHELL = {
     "retries": "echo x >> seen; [ $$(wc -l < seen) -ge 3 ]",
     "usage": "i=0; while [ $$i -lt 200000 ]; do i=$$((i+1)); done",
     "secrets": "echo $$token; echo $$token >&2; echo $$token > made; exit 3",
+    "a file outside": "cd ../named && touch in && ! touch /usr/fw-contract && ! touch /etc/fw-contract",
 }
 PYTHON = {
     "success": "open('made', 'w').write('done\\n')",
@@ -83,6 +92,9 @@ PYTHON = {
     "usage": "x = sum(i * i for i in range(2_000_000))",
     "secrets": "import os, sys\nprint(token)\nprint(token, file=sys.stderr)\nopen('made', 'w').write(token + '\\n')\n"
     "raise ValueError(token)",
+    "a file outside": "import subprocess\n"
+    "subprocess.run('cd ../named && touch in && ! touch /usr/fw-contract && ! touch /etc/fw-contract', "
+    "shell=True, check=True)",
 }
 SECRET = "hunter22-and-more"
 
@@ -100,6 +112,12 @@ class Kind:
 
     def spec(self, **options):
         kind, more = self.name.split(",")[0], {}
+        if self.name in SANDBOXED:
+            # The modules of a code worker are in a folder in /tmp, which is there again if it is named.
+            more = {"sandbox": {"read": ["/", str(self.tmp_path)]} if kind == "code" else True}
+        if self.name == LIMITED:
+            # As far as control groups can be had here.
+            more = {"tree_limits": {"memory": 1 << 40, "cpus": 100, "pids": 4000, "required": False}}
         if kind in ("docker", "nbdocker"):
             more = {"host": variable("FW_TEST_DOCKER")}
         if kind == "docker":
@@ -113,7 +131,7 @@ class Kind:
             # A code worker without an interpreter of its own calls the functions of this process.
             more["python"] = sys.executable
         spec = {"name": "w", "type": kind, "options": dict(more, grace=0.2, **options)}
-        if self.name == "code":
+        if self.name in IMPORTED:
             spec["env"] = [{"key": "PYTHONPATH", "value": str(self.tmp_path)}]
         return spec
 
@@ -133,7 +151,7 @@ class Kind:
                 "    if maker.ident is not None: maker.join()\n"
                 "    for child in made: child.kill(); child.wait()"
             )
-        if case == "secrets" and self.name not in ("code", OF_HOST):
+        if case == "secrets" and self.name in NOTEBOOKS:
             # A parameter would be written into the notebook.
             source = "import os; token = os.environ['token']\n" + source
         return source
@@ -146,7 +164,7 @@ class Kind:
             space = {"waits": waits}
             exec(f"def f(token=None):\n{textwrap.indent(code, '    ')}\n", space)
             return flowworker.CodeStep("s", space["f"], secrets=secrets)
-        if self.name == "code":
+        if self.name in IMPORTED:
             module = "m" + uuid.uuid4().hex
             body = textwrap.indent(code, "    ")
             (self.tmp_path / (module + ".py")).write_text(f"def f(token=None):\n{body}\n")
@@ -273,7 +291,7 @@ def test_failure(kind, case):
 @cell("signal")
 def test_signal(kind, case):
     result = kind.run(case)
-    if "notebook" in kind.name or kind.name == "nbdocker":
+    if kind.name in NOTEBOOKS:
         # The kernel has died, but the process that runs the notebook has not.
         assert result.returncode == 1 and "kernel died" in result.message and "signal 11" in result.message
     else:
@@ -468,7 +486,7 @@ def test_secrets(kind, case):
     assert result.returncode == (1 if kind.is_python else 3)
     assert (kind.rundir / "made").read_text() == SECRET + "\n"
     everything = told + [json.dumps(result._facts), result.message, *result.stdout, *result.stderr]
-    if kind.name in ("notebook", "nbdocker"):
+    if kind.name in NOTEBOOKS:
         everything.append((kind.rundir / "n.out.ipynb").read_text())
     assert not any(SECRET in text for text in everything)
     assert any("***" in text for text in everything)
@@ -507,6 +525,17 @@ worker.exec(step, {{}}, {str(kind.rundir)!r})
         process.send_signal(signal.SIGKILL)
         process.wait()
     wait_until(lambda: kind.marked() == [])
+
+
+@cell("a file outside")
+def test_a_file_outside(kind, case):
+    """A path outside of `write` is refused, and one that is named in `write` is not."""
+    (kind.tmp_path / "named").mkdir()
+    target = {"write": [str(kind.tmp_path / "named")], "read": ["/", str(kind.tmp_path)]}
+    result = kind.run(case, sandbox=target)
+    assert (result.returncode, result.outcome) == (0, "exited"), result.message
+    assert (kind.tmp_path / "named/in").exists()
+    assert not any(os.path.exists(folder + "/fw-contract") for folder in ("/usr", "/etc"))
 
 
 def parts(step):

@@ -86,7 +86,7 @@ extension Reader {
       let end = CommandEnd(reply)
       return Array("\(end.outcome) \(end.exitCode ?? -1) \(end.duration) \(end.survivors.map(\.name))".utf8)
     case .inputTaken(let count): return Array("taken \(count)".utf8)
-    case .inputClosed: return Array("closed".utf8)
+    case .inputClosed(let error): return Array("closed \(error)".utf8)
     case .acknowledgement: return Array("acknowledged".utf8)
     case .refused: return Array("refused".utf8)
     }
@@ -126,9 +126,11 @@ extension Reader {
   /// The texts of a request, as a monitor reads them.
   private static func request(_ bytes: UnsafeRawBufferPointer) throws {
     var choices = Choices(bytes)
-    let (slots, isDirect) = (choices.next(below: 40), choices.next(below: 2) == 1)
+    let (slots, kind) = (choices.next(below: 40), choices.next(below: 4))
+    let sandbox = kind >= 2 ? 8 * choices.next(below: 100) : 0
+    let texts = choices.rest
     try hold(
-      fuzzed_request(choices.rest.baseAddress, choices.rest.count, UInt32(slots), isDirect),
-      "the lists of a request are not inside of its texts")
+      fuzzed_request(texts.baseAddress, texts.count, UInt32(slots), kind & 1 == 1, UInt32(sandbox)),
+      "the lists or the sandbox of a request are not inside of its texts")
   }
 }

@@ -18,7 +18,7 @@ package struct Reader: Sendable {
   }
 
   /// All readers. Each has a file in Tests/fuzz/corpus.
-  package static let all: [Reader] = documents + texts + docker + storage + clusters + interpreters + states
+  package static let all: [Reader] = documents + texts + docker + storage + clusters + interpreters + states + sandboxes
 
   package static func named(_ name: String) -> Reader? { all.first { Array($0.name.utf8) == Array(name.utf8) } }
 }

@@ -25,22 +25,28 @@ def create_worker(doc: Spec) -> Worker:
 
 
 def has_interpreter(doc: Spec) -> bool:
-    """Returns whether the specification of a code worker names an interpreter, so that functions run in that."""
+    """Returns whether functions of a code worker run in an interpreter: it names one, or it has a sandbox."""
     options = doc.get("options") if isinstance(doc, dict) else None
-    return isinstance(options, dict) and "python" in options
+    return isinstance(options, dict) and ("python" in options or _is_bounded(options))
+
+
+def _is_bounded(options: Mapping[str, object]) -> bool:
+    return options.get("sandbox", False) is not False
 
 
 def _with_python(doc: Spec) -> Spec:
-    """Lets a notebook worker that names no interpreter use this one, as in a pool.
+    """Lets a worker that needs an interpreter and names none use this one, as in a pool.
 
     A pool has `default_variables` for that. The library has none for a single worker, so the specification is changed.
     """
-    if not isinstance(doc, dict) or doc.get("type") != "notebook" or not sys.executable:
+    if not isinstance(doc, dict) or doc.get("type") not in ("code", "notebook") or not sys.executable:
         return doc
     options = doc.get("options") or {}
     variables = doc.get("variables") or doc.get("vars") or ()
     named = (key if isinstance(key, str) else isinstance(key, dict) and key.get("key") for key in variables)
     if not isinstance(options, dict) or "python" in options or "python" in named:
+        return doc
+    if doc.get("type") == "code" and not _is_bounded(options):
         return doc
     return dict(doc, options=dict(options, python=sys.executable))
 

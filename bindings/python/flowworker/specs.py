@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from functools import partial
-from typing import Any, Dict, Mapping, Optional, Tuple
+from typing import Any, Dict, Mapping, Optional, Tuple, Union
 
 from ._documents import c_text, encoded, key_values, optional_c_text, sized
 from ._ffi import LIB, call_text
@@ -17,6 +17,8 @@ WORKER_ID = "name"
 
 Spec = Dict[str, Any]
 Values = Mapping[str, Any]
+#: The option `sandbox`: true for the default one, or its promises.
+Sandbox = Union[bool, Values]
 
 
 def WorkerSpec(
@@ -49,8 +51,14 @@ def Code(
     *,
     options: Optional[Values] = None,
     limit: Optional[int] = None,
+    sandbox: Optional[Sandbox] = None,
 ) -> Spec:
-    """Returns the specification of a code worker; see `WorkerSpec` for the parameters."""
+    """Returns the specification of a code worker; see `WorkerSpec` for the parameters.
+
+    `sandbox` bounds what the functions can reach, as for `Subprocess`. They then run in an interpreter, and not in this
+    process.
+    """
+    options = _with(options, "sandbox", sandbox)
     return _spec(LIB.fw_spec_code, identifier, volume, options, limit)
 
 
@@ -62,8 +70,16 @@ def Subprocess(
     *,
     options: Optional[Values] = None,
     limit: Optional[int] = None,
+    sandbox: Optional[Sandbox] = None,
+    tree_limits: Optional[Values] = None,
 ) -> Spec:
-    """Returns the specification of a subprocess worker; see `WorkerSpec` for the parameters."""
+    """Returns the specification of a subprocess worker; see `WorkerSpec` for the parameters.
+
+    `sandbox` is the option of this name: True, or a mapping, bounds what the commands can reach.
+    `tree_limits` is the option of this name: a mapping limits all processes of a command together.
+    """
+    options = _with(options, "sandbox", sandbox)
+    options = _with(options, "tree_limits", tree_limits)
     return _spec(LIB.fw_spec_subprocess, identifier, volume, options, limit, variables=variables, env=env)
 
 
@@ -89,12 +105,14 @@ def Notebook(
     *,
     options: Optional[Values] = None,
     limit: Optional[int] = None,
+    sandbox: Optional[Sandbox] = None,
 ) -> Spec:
     """Returns the specification of a notebook worker; see `WorkerSpec` for the parameters.
 
     `options` include the interpreter (`python`) and the `kernel`. Without `python`, it is the interpreter of this
-    process.
+    process. `sandbox` bounds what the notebook, its kernel included, can reach, as for `Subprocess`.
     """
+    options = _with(options, "sandbox", sandbox)
     return _spec(LIB.fw_spec_notebook, identifier, volume, options, limit)
 
 
@@ -122,8 +140,13 @@ def Slurm(
     *,
     options: Optional[Values] = None,
     limit: Optional[int] = None,
+    sandbox: Optional[Sandbox] = None,
 ) -> Spec:
-    """Returns the specification of a slurm worker, which runs container steps on a cluster."""
+    """Returns the specification of a slurm worker, which runs container steps on a cluster.
+
+    `sandbox` bounds what the commands can reach on their node, as for `Subprocess`.
+    """
+    options = _with(options, "sandbox", sandbox)
     return _spec(LIB.fw_spec_slurm, identifier, volume, options, limit, variables=variables, env=env)
 
 
@@ -143,9 +166,13 @@ def _spec(
     return spec
 
 
+def _with(options: Optional[Values], key: str, value: Any) -> Optional[Values]:
+    """Returns options with one more, unless it is None."""
+    return options if value is None else {**(options or {}), key: value}
+
+
 def _options(options: Optional[Values], limit: Optional[int]) -> Tuple[Optional[bytes], int]:
-    if limit is not None:
-        options = {**(options or {}), "limit": limit}
+    options = _with(options, "limit", limit)
     return sized(None if options is None else encoded(options, "options"))
 
 

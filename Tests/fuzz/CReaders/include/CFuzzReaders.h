@@ -12,8 +12,9 @@
  * input that it did not get, or has started a second command while the first one runs. */
 uint64_t fuzzed_agent(const void *bytes, const size_t *ends, size_t count, bool *is_sound);
 
-/* Reads the texts of a request: the table of so many slots, and its strings. Returns false if lists are taken
- * that do not end inside of the table, or have a string that begins outside of the texts. */
-bool fuzzed_request(const void *bytes, size_t size, uint32_t slots, bool is_direct);
+/* Reads the texts of a request: the table of so many slots, its strings, and the sandbox at a place (0 for none).
+ * Returns false if lists are taken that do not end inside of the table, or have a string that begins outside of the
+ * texts; or a sandbox whose paths, ports or filters are not inside of the texts. */
+bool fuzzed_request(const void *bytes, size_t size, uint32_t slots, bool is_direct, uint32_t sandbox);
 
 #endif

@@ -78,6 +78,10 @@ def _step(step: Mapping[str, Any], paint: Paint) -> List[str]:
     if step["resources"]:
         amounts = ", ".join("{}={}".format(line(name), amount) for name, amount in step["resources"].items())
         lines.append("  takes   " + amounts)
+    if step["sandbox"]:
+        lines.append("  sandbox " + line(step["sandbox"]))
+    if step["tree_limits"]:
+        lines.append("  limits  " + line(step["tree_limits"]))
     needs = step["needs"][:MOST]
     lines += ["  {:<7} {}".format("" if number else "needs", need_text(need)) for number, need in enumerate(needs)]
     more = len(step["needs"]) - len(needs) + step["more_needs"]

@@ -176,7 +176,7 @@ COMMANDS = [
         "success codes for functions",
         lambda t: create_worker(Code("a", options={"success_codes": [0, 1]})),
         'unknown key "success_codes" in the options of a code worker: expected "python", "grace", '
-        '"timeout", "output_limit", "spill", "retries" or "limit"; it is about commands, which the workers '
+        '"sandbox", "timeout", "output_limit", "spill", "retries" or "limit"; it is about commands, which the workers '
         "subprocess, docker and slurm run (at /options/success_codes)",
     ),
     # -- standard input
@@ -261,9 +261,9 @@ COMMANDS = [
         "`stdin` in the options of a worker",
         lambda t: local(stdin={"text": "hello"}),
         'unknown key "stdin" in the options of a subprocess worker: expected "inherit_env", "shell", '
-        '"background", "grace", "limits", "placeholders", "success_codes", "environment_values", '
-        '"timeout", "output_limit", "spill", "retries" or "limit"; it is a key of a step, and of the options of a'
-        " run (at /options/stdin)",
+        '"background", "grace", "limits", "tree_limits", "sandbox", "placeholders", "success_codes", '
+        '"environment_values", "timeout", "output_limit", "spill", "retries" or "limit"; it is a key of a step, '
+        "and of the options of a run (at /options/stdin)",
     ),
     M(
         "`stdin` for a notebook",

