@@ -108,8 +108,6 @@ final class Sweep {
   // The next step sweeps again if this sweep is not complete.
   deinit { if calls > 0 || isIncomplete { engine.requireSweep() } }
 
-  var isOver: Bool { calls == 0 }
-
   private func list() {
     calls += 1
     // The set is read before the engine's list, because a leftover that is added later may be missing in that list.

@@ -85,9 +85,6 @@ final class ImageJob: @unchecked Sendable {
   // A job may be freed under the lock of the engine, so it does not give its link to the engine.
   deinit { fws_lock_free(lock) }
 
-  /// A descriptor that becomes readable when there is something to do.
-  var fd: Int32 { link.fd }
-
   var isOver: Bool {
     fws_lock(lock)
     defer { fws_unlock(lock) }
