@@ -60,6 +60,7 @@ static long add_fd(const rules *rules, long fd, uint64_t access) {
 
 /* A place that need not be there. */
 static long add_own(const rules *rules, long base, const char *path, uint64_t access) {
+  if ((access & rules->handled) == 0) return 0;
   long fd = RAW4(__NR_openat, base, path, O_PATH | O_CLOEXEC, 0);
   if (fd < 0) return fd == -ENOENT || fd == -EACCES ? 0 : fd;
   long result = add_fd(rules, fd, access);

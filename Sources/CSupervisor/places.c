@@ -204,9 +204,13 @@ static size_t room_of(const sandbox *sandbox) { return ((size_t)sandbox->block->
 long fwsv_note_places(sandbox *sandbox, int rundir, fwsv_reply *reply) {
   reply->stage = FWSV_AT_PATH;
   reply->path = FWSV_PATH_RUNDIR;
-  long memory = RAW6(__NR_mmap, 0, room_of(sandbox), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (is_error(memory)) return memory;
-  sandbox->places = (identity *)memory;
+  sandbox->places = sandbox->few;
+  /* A mapping takes longer than all other calls of a sandbox without namespaces, but those of the filter. */
+  if (room_of(sandbox) > sizeof sandbox->few) {
+    long memory = RAW6(__NR_mmap, 0, room_of(sandbox), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (is_error(memory)) return memory;
+    sandbox->places = (identity *)memory;
+  }
   long result = note(place_of(sandbox, FWSV_PATH_RUNDIR), rundir);
   for (uint32_t at = 0; result >= 0 && at < sandbox->block->writes; at++) {
     /* By a link that a command has made it may be anywhere. Such a link is in another place, so that is told later. */
@@ -225,6 +229,6 @@ long fwsv_note_places(sandbox *sandbox, int rundir, fwsv_reply *reply) {
 }
 
 void fwsv_forget_places(sandbox *sandbox) {
-  RAW2(__NR_munmap, sandbox->places, room_of(sandbox));
+  if (sandbox->places != sandbox->few) RAW2(__NR_munmap, sandbox->places, room_of(sandbox));
   sandbox->places = NULL;
 }

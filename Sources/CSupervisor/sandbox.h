@@ -22,15 +22,18 @@ typedef struct {
   uint64_t device, inode;
 } identity;
 
+enum { FEW_PLACES = 8 };
+
 /* A sandbox as it is set up now. */
 struct sandbox {
   const fwsv_sandbox *block;
-  uint32_t layers;      /* that are tried, and that hold once the command runs */
-  uint32_t user, group; /* effective ids, which stay what they are */
-  int ruleset;          /* -1 for none */
-  identity *places;     /* that the command may write, by place_of(); an inode 0 is none */
-  bool has_scope;       /* the ruleset keeps the command from sockets with abstract names outside */
-  bool has_file;        /* the standard input is a file of the host's */
+  uint32_t layers;          /* that are tried, and that hold once the command runs */
+  uint32_t user, group;     /* effective ids, which stay what they are */
+  int ruleset;              /* -1 for none */
+  identity *places;         /* that the command may write, by place_of(); an inode 0 is none */
+  identity few[FEW_PLACES]; /* is where these are, unless they are more */
+  bool has_scope;           /* the ruleset keeps the command from sockets with abstract names outside */
+  bool has_file;            /* the standard input is a file of the host's */
 };
 
 INLINE bool has_namespaces(const sandbox *sandbox) { return (sandbox->layers & FWSV_LAYER_NAMESPACES) != 0; }

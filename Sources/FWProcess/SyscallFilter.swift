@@ -1,35 +1,16 @@
 internal import FWBase
 internal import Glibc
 
-/// A filter of system calls: a program of classic BPF that the kernel runs for each call of a command (seccomp(2)).
+/// A filter of system calls: what the kernel asks for each call of a command (seccomp(2)).
 ///
-/// The kernel runs it for each number when it is installed, so the numbers are found by a tree of comparisons, and not
-/// one after the other. What is not named is allowed. A refused call gives an error and does not end the process,
-/// because programs try calls to find out whether the kernel has them.
+/// What is not named is allowed. A refused call gives an error and does not end the process, because programs try calls
+/// to find out whether the kernel has them.
 struct SyscallFilter {
   /// The layers that hold beside the filter decide what it has to refuse. The order is that of `FWSV_FILTERS`.
   enum Kind: CaseIterable {
     case namespaces
     case landlock
     case alone
-  }
-
-  /// The kernel's `struct sock_filter`.
-  struct Instruction: Equatable {
-    let code: UInt16
-    var ifTrue: UInt8 = 0
-    var ifFalse: UInt8 = 0
-    var value: UInt32
-  }
-
-  enum Code {
-    static let load: UInt16 = 0x20
-    static let and: UInt16 = 0x54
-    static let jump: UInt16 = 0x05
-    static let isEqual: UInt16 = 0x15
-    static let isAtLeast: UInt16 = 0x35
-    static let hasAny: UInt16 = 0x45
-    static let answer: UInt16 = 0x06
   }
 
   /// What a program answers, as `SECCOMP_RET_…`.
@@ -53,10 +34,14 @@ struct SyscallFilter {
   /// A program that finds this does what it does on a kernel without the call.
   private static let missing = Rule.answer(Answer.error(ENOSYS))
 
-  private(set) var program: [Instruction] = []
-  /// The jumps to the code of rules, which is behind the tree.
-  private var jumps: [(at: Int, to: Rule)] = []
+  private typealias Code = FilterProgram.Code
+  private typealias Place = FilterProgram.Place
+
+  private var written = FilterProgram()
+  private var places: [Rule: Place] = [:]
   private let sockets: Sockets
+
+  var program: [FilterProgram.Instruction] { written.instructions }
 
   init(_ kind: Kind, _ options: SandboxOptions, of machine: SyscallMachine = .own) {
     sockets = Sockets(kind, options.network)
@@ -67,21 +52,13 @@ struct SyscallFilter {
         rules[number] = SyscallFilter.refused
       }
     }
-    add(Code.load, Field.machine)
-    program.append(Instruction(code: Code.isEqual, ifTrue: 1, value: machine.audit))
-    add(Code.answer, Answer.error(ENOSYS))
-    add(Code.load, Field.number)
     let pieces = SyscallFilter.pieces(rules)
-    addTree(pieces[...])
-    var places: [Rule: Int] = [:]
-    for (at, rule) in jumps {
-      let place = places[rule] ?? program.count
-      if places[rule] == nil {
-        places[rule] = place
-        addCode(of: rule)
-      }
-      program[at].value = UInt32(clamping: place - at - 1)
-    }
+    for piece in pieces { _ = place(of: piece.rule) }
+    _ = writeTree(pieces[...])
+    let isOwn = written.load(Field.number)
+    let isForeign = place(of: SyscallFilter.missing)
+    _ = written.compare(Code.isEqual, machine.audit, ifTrue: isOwn, ifFalse: isForeign)
+    _ = written.load(Field.machine)
   }
 
   // MARK: The calls
@@ -144,32 +121,37 @@ struct SyscallFilter {
     return pieces
   }
 
-  /// The depth of the recursion is the logarithm of the number of pieces.
-  private mutating func addTree(_ pieces: ArraySlice<Piece>) {
-    guard pieces.count > 1 else {
-      guard let rule = pieces.first?.rule else { return }
-      if case .answer(let answer) = rule { return add(Code.answer, answer) }
-      jumps.append((program.count, rule))
-      return add(Code.jump, 0)
-    }
+  /// The kernel also runs a program for each number when it is installed, so the numbers are found by halves, until a
+  /// few comparisons are enough. The depth of the recursion is the logarithm of the number of pieces.
+  private mutating func writeTree(_ pieces: ArraySlice<Piece>) -> Place {
+    if let place = writeList(pieces) { return place }
     let middle = pieces.startIndex + pieces.count / 2
-    let distance = SyscallFilter.size(middle - pieces.startIndex)
-    // A comparison leads at most 255 instructions further, and a jump as far as it has to.
-    if let near = UInt8(exactly: distance) {
-      program.append(Instruction(code: Code.isAtLeast, ifTrue: near, value: pieces[middle].from))
-    } else {
-      program.append(Instruction(code: Code.isAtLeast, ifFalse: 1, value: pieces[middle].from))
-      add(Code.jump, UInt32(clamping: distance))
-    }
-    addTree(pieces[..<middle])
-    addTree(pieces[middle...])
+    let high = writeTree(pieces[middle...])
+    let low = writeTree(pieces[..<middle])
+    return written.compare(Code.isAtLeast, pieces[middle].from, ifTrue: high, ifFalse: low)
   }
 
-  /// The number of instructions of a tree.
-  private static func size(_ pieces: Int) -> Int {
-    if pieces < 2 { return pieces }
-    let left = size(pieces / 2)
-    return left + size(pieces - pieces / 2) + (left > Int(UInt8.max) ? 2 : 1)
+  /// The most pieces of a list. A longer list makes a shorter program, in which most numbers take longer.
+  private static let listLength = 7
+
+  /// Some numbers that have rules of their own among others that share one, and a piece at the end.
+  private mutating func writeList(_ pieces: ArraySlice<Piece>) -> Place? {
+    guard pieces.count <= SyscallFilter.listLength, let others = pieces.first?.rule else { return nil }
+    var own: [(code: UInt16, piece: Piece)] = []
+    var rest = pieces.dropFirst()
+    while let piece = rest.popFirst() {
+      guard let after = rest.popFirst() else {
+        own.append((Code.isAtLeast, piece))
+        break
+      }
+      guard after.from == piece.from + 1, after.rule == others else { return nil }
+      own.append((Code.isEqual, piece))
+    }
+    var next = place(of: others)
+    for (code, piece) in own.reversed() {
+      next = written.compare(code, piece.from, ifTrue: place(of: piece.rule), ifFalse: next)
+    }
+    return next
   }
 
   // MARK: The rules
@@ -187,58 +169,61 @@ struct SyscallFilter {
   private static let fastOpen: UInt32 = 0x2000_0000
   private static let typeMask: UInt32 = 0xF
 
-  private mutating func addCode(of rule: Rule) {
+  private mutating func place(of rule: Rule) -> Place {
+    if let place = places[rule] { return place }
+    let place = write(rule)
+    places[rule] = place
+    return place
+  }
+
+  private mutating func write(_ rule: Rule) -> Place {
+    let allowed = written.answer(Answer.allow)
     switch rule {
-    case .answer(let answer): return add(Code.answer, answer)
-    case .newProcess: refuse(argument: 0, withAny: SyscallFilter.namespaceFlags, EPERM)
-    case .message(let flags): refuse(argument: flags, withAny: SyscallFilter.fastOpen, EOPNOTSUPP)
+    case .answer(let answer): return written.answer(answer)
+    case .newProcess: return refuse(argument: 0, withAny: SyscallFilter.namespaceFlags, EPERM)
+    case .message(let flags): return refuse(argument: flags, withAny: SyscallFilter.fastOpen, EOPNOTSUPP)
     case .terminal:
-      add(Code.load, Field.argument(1))
-      for request in SyscallFilter.terminalRequests {
-        program.append(Instruction(code: Code.isEqual, ifFalse: 1, value: request))
-        add(Code.answer, Answer.error(EPERM))
-      }
+      let refused = written.answer(Answer.error(EPERM))
+      return find(argument: 1, among: SyscallFilter.terminalRequests, ifTrue: refused, ifFalse: allowed)
     case .socketPair:
-      require(argument: 0, among: [Sockets.local])
       // A pair of datagram sockets can send to the sockets of others, too.
-      if !sockets.hasLocal { require(argument: 1, mask: SyscallFilter.typeMask, among: [1, 5]) }
+      let type =
+        sockets.hasLocal ? allowed : require(argument: 1, mask: SyscallFilter.typeMask, among: [1, 5], allowed)
+      return require(argument: 0, among: [Sockets.local], type)
     case .socket:
       switch sockets {
-      case .nothing: return add(Code.answer, Answer.error(EAFNOSUPPORT))
-      case .families(let families): require(argument: 0, among: families)
+      case .nothing: return written.answer(Answer.error(EAFNOSUPPORT))
+      case .families(let families): return require(argument: 0, among: families, allowed)
       case .tcp(let hasLocal):
-        if hasLocal {
-          add(Code.load, Field.argument(0))
-          program.append(Instruction(code: Code.isEqual, ifFalse: 1, value: Sockets.local))
-          add(Code.answer, Answer.allow)
-        }
-        require(argument: 0, among: Sockets.internet)
-        require(argument: 1, mask: SyscallFilter.typeMask, among: [1])
-        require(argument: 2, among: [0, 6])
+        let number = require(argument: 2, among: [0, 6], allowed)
+        let type = require(argument: 1, mask: SyscallFilter.typeMask, among: [1], number)
+        let internet = require(argument: 0, among: Sockets.internet, type)
+        return hasLocal
+          ? find(argument: 0, among: [Sockets.local], ifTrue: allowed, ifFalse: internet) : internet
       }
     }
-    add(Code.answer, Answer.allow)
   }
 
   /// Goes on if an argument has one of the values.
-  private mutating func require(argument: Int, mask: UInt32? = nil, among values: [UInt32]) {
-    add(Code.load, Field.argument(argument))
-    if let mask { add(Code.and, mask) }
-    for (index, value) in values.enumerated() {
-      program.append(Instruction(code: Code.isEqual, ifTrue: UInt8(clamping: values.count - index), value: value))
-    }
-    add(Code.answer, Answer.error(EAFNOSUPPORT))
+  private mutating func require(argument: Int, mask: UInt32? = nil, among values: [UInt32], _ next: Place) -> Place {
+    let refused = written.answer(Answer.error(EAFNOSUPPORT))
+    return find(argument: argument, mask: mask, among: values, ifTrue: next, ifFalse: refused)
   }
 
-  /// Goes on if an argument has none of the bits.
-  private mutating func refuse(argument: Int, withAny bits: UInt32, _ error: Int32) {
-    add(Code.load, Field.argument(argument))
-    program.append(Instruction(code: Code.hasAny, ifFalse: 1, value: bits))
-    add(Code.answer, Answer.error(error))
+  private mutating func find(
+    argument: Int, mask: UInt32? = nil, among values: [UInt32], ifTrue: Place, ifFalse: Place
+  ) -> Place {
+    var next = ifFalse
+    for value in values.reversed() { next = written.compare(Code.isEqual, value, ifTrue: ifTrue, ifFalse: next) }
+    if let mask { written.keep(mask) }
+    return written.load(Field.argument(argument))
   }
 
-  private mutating func add(_ code: UInt16, _ value: UInt32) {
-    program.append(Instruction(code: code, value: value))
+  private mutating func refuse(argument: Int, withAny bits: UInt32, _ error: Int32) -> Place {
+    let refused = written.answer(Answer.error(error))
+    let allowed = written.answer(Answer.allow)
+    _ = written.compare(Code.hasAny, bits, ifTrue: refused, ifFalse: allowed)
+    return written.load(Field.argument(argument))
   }
 }
 

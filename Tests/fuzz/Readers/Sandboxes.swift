@@ -103,7 +103,7 @@ extension Reader {
   }
 }
 
-extension SyscallFilter.Instruction {
+extension FilterProgram.Instruction {
   /// The instruction as it is in memory.
   fileprivate var word: UInt64 {
     UInt64(code) | UInt64(ifTrue) << 16 | UInt64(ifFalse) << 24 | UInt64(value) << 32
@@ -112,10 +112,10 @@ extension SyscallFilter.Instruction {
 
 /// What the kernel does with a filter, for the instructions that the library uses.
 enum FilterRun {
-  typealias Code = SyscallFilter.Code
+  typealias Code = FilterProgram.Code
 
   /// Throws unless the kernel takes the program: each jump leads forward to an instruction, and no path runs out.
-  static func check(_ program: [SyscallFilter.Instruction]) throws {
+  static func check(_ program: [FilterProgram.Instruction]) throws {
     try hold((1...4096).contains(program.count), "\(program.count) instructions")
     for (at, instruction) in program.enumerated() {
       switch instruction.code {
@@ -133,7 +133,7 @@ enum FilterRun {
 
   /// What a program answers to a call.
   static func answer(
-    _ program: [SyscallFilter.Instruction], _ machine: UInt32, _ number: UInt32, _ arguments: [UInt64]
+    _ program: [FilterProgram.Instruction], _ machine: UInt32, _ number: UInt32, _ arguments: [UInt64]
   ) throws -> UInt32 {
     var words = [number, machine, 0, 0]
     for argument in arguments + Array(repeating: 0, count: 6 - arguments.count) {
