@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import statistics
 import subprocess
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -33,18 +32,8 @@ def rotated(sides: dict[str, bench.Work], rounds: int) -> dict[str, list[float]]
 
 def print_pair(question: str, ours: Sequence[float], theirs: Sequence[float], target: float, unit: str = "s") -> None:
     """Prints a row with the medians of both sides, and the median of the rounds' ratios beside its target."""
-    ratios = sorted(one / other for one, other in zip(ours, theirs))
-    low, middle, high = quartiles(ratios)
-    values = (f"{statistics.median(side):.3g} {unit}" for side in (ours, theirs))
-    print("row", question, *values, f"{middle:.2f}", f"{low:.2f}-{high:.2f}", sep="\t", flush=True)
+    bench.print_row(question, ours, theirs, "{:.3g} " + unit, 1)
     bench.print_peer(question, "the target", target)
-
-
-def quartiles(values: list[float]) -> tuple[float, float, float]:
-    if len(values) < 2:
-        return values[0], values[0], values[0]
-    low, middle, high = statistics.quantiles(values, n=4, method="inclusive")
-    return low, middle, high
 
 
 def timed_process(command: Sequence[str | Path], place: Path) -> bench.Work:

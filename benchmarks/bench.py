@@ -8,7 +8,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from tempfile import gettempdir
 from typing import TypeVar
@@ -183,6 +183,16 @@ def compare(question: str, peers: dict[str, Work], limit: Work, rounds: int) -> 
                 ratios[name].append(costs[name] / costs[""])
     for name, values in ratios.items():
         print_peer(question, name, statistics.median(values))
+
+
+def print_row(
+    question: str, ours: Sequence[float], limit: Sequence[float], shown: str = "{:.0f} ms", scale: float = 1e3
+) -> None:
+    """Prints a row with the medians of both sides in seconds, and the median and quartiles of the rounds' ratios."""
+    ratios = [mine / bare for mine, bare in zip(ours, limit)]
+    low, median, high = statistics.quantiles(ratios, n=4, method="inclusive") if len(ratios) > 1 else ratios * 3
+    values = (shown.format(statistics.median(side) * scale) for side in (ours, limit))
+    print("row", question, *values, f"{median:.2f}", f"{low:.2f}-{high:.2f}", sep="\t", flush=True)
 
 
 def print_peer(question: str, name: str, ratio: float) -> None:

@@ -8,7 +8,6 @@ because a controller that is still taking an allocation back puts the next reque
 """
 
 import os
-import statistics
 import subprocess
 import sys
 import time
@@ -62,10 +61,7 @@ def step(rundir: str, hold: float) -> Callable[[], object]:
 
 
 def row(question: str, costs: dict[str, list[float]], ours: str, limit: str, target: float) -> None:
-    ratios = [mine / bare for mine, bare in zip(costs[ours], costs[limit])]
-    low, median, high = statistics.quantiles(ratios, n=4, method="inclusive")
-    shown = "\t".join(f"{statistics.median(costs[name]) * 1e3:.1f} ms" for name in (ours, limit))
-    print(f"row\t{question}\t{shown}\t{median:.2f}\t{low:.2f}-{high:.2f}")
+    bench.print_row(question, costs[ours], costs[limit], "{:.1f} ms")
     bench.print_peer(question, "the target", target)
 
 

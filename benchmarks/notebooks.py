@@ -88,14 +88,14 @@ def flowserv_work(rundir: str) -> Callable[[], None]:
     return work
 
 
-def flowworker_work(rundir: str) -> Callable[[], None]:
-    from flowworker import NotebookStep, WorkerPool
+def flowworker_work(rundir: str, **options: object) -> Callable[[], None]:
+    from flowworker import Notebook, NotebookStep, create_worker
 
-    pool = WorkerPool()
+    worker = create_worker(Notebook("notebooks", **options))
     step = NotebookStep("s", "hello.ipynb", "ours.ipynb", params=["name"])
 
     def work() -> None:
-        pool.get(step).exec(step, {"name": "Alice"}, rundir).check()
+        worker.exec(step, {"name": "Alice"}, rundir).check()
         check(rundir, "ours.ipynb")
 
     return work

@@ -54,7 +54,7 @@ def s3(name: str, source: Path, place: Path, rounds: int) -> None:
         }
         question = f"storage: {name} {word} S3"
         costs = bench.alternate(sides, rounds)
-        row(question, costs["ours"], costs["objects"])
+        bench.print_row(question, costs["ours"], costs["objects"])
         bench.print_peer(question, "boto3's transfer manager", ratio(costs["transfer"], costs["objects"]))
         bench.print_peer(question, "the target", TARGET)
     bucket.close()
@@ -62,12 +62,6 @@ def s3(name: str, source: Path, place: Path, rounds: int) -> None:
 
 def ratio(ours: list[float], limit: list[float]) -> float:
     return statistics.median(mine / bare for mine, bare in zip(ours, limit))
-
-
-def row(question: str, ours: list[float], limit: list[float]) -> None:
-    low, median, high = statistics.quantiles([a / b for a, b in zip(ours, limit)], n=4, method="inclusive")
-    shown = "\t".join(f"{statistics.median(costs) * 1e3:.0f} ms" for costs in (ours, limit))
-    print(f"row\t{question}\t{shown}\t{median:.2f}\t{low:.2f}-{high:.2f}")
 
 
 def boto3(bucket: "Bucket", way: str, direction: str, source: Path, place: Path) -> Callable[[], float]:
