@@ -65,6 +65,17 @@ def test_a_list_of_read(place, outside, more):
     assert "Permission denied" in "".join(result.stderr)
 
 
+@pytest.mark.parametrize("more", [{}, ALONE], ids=["namespaces", "Landlock alone"])
+@pytest.mark.parametrize("command", ["true", ["true"]], ids=["shell", "words"])
+def test_a_list_of_read_without_the_shell(place, outside, more, command):
+    result = run(place, command, sandbox={"read": [str(outside)], **more})
+    assert result.outcome == "spawn_failed"
+    assert result.message == (
+        'step "s", command 1 of 1 could not be started: the shell "/bin/sh", its interpreter or their libraries are '
+        'not in "read" of the sandbox: add "system", or their directories'
+    )
+
+
 def test_system_runs_python(place):
     code = "import ssl, json, multiprocessing, urllib.request, pwd; print(pwd.getpwuid(0)[0])"
     assert python(place, code, sandbox={"read": ["system"]}) == "root\n"

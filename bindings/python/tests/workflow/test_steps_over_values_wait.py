@@ -2,7 +2,7 @@
 
 import pytest
 
-from flowworker import CodeStep, ContainerStep, Workflow
+from flowworker import CodeStep, ContainerStep, NotebookStep, Workflow
 
 
 def shell(name, command, **facts):
@@ -106,3 +106,29 @@ def test_a_step_whose_values_cannot_be_listed_ends_once_and_those_behind_it_are_
     result = Workflow(steps).run(rundir=rundir, jobs=jobs, fail="last")
     assert places(result) == [("list", None, 0), ("make", None, 1)]
     assert [entry["step"] for entry in result.not_run] == ["use"]
+
+
+@pytest.mark.parametrize(
+    ("notebook", "waiting"),
+    [
+        ("nb/$x.ipynb", {"data/": "data/", "nb/": "nb/"}),
+        ("$x.ipynb", {"data/": "data/", "nb/": "nb/", "other/": "other/"}),
+    ],
+    ids=["in a folder", "anywhere"],
+)
+def test_notebooks_of_a_list_that_another_step_gives(rundir, notebook, waiting):
+    """Until the list is known, each notebook may be read and written in any place that its name allows."""
+    over_list = {"names": {"x": {"value": "list"}}}
+    readers = [shell(key, "ls", inputs=[key]) for key in ("data/", "nb/", "other/")]
+    steps = [
+        CodeStep("give", func=lambda: ["a"], arg="list", after=[]),
+        NotebookStep("run", notebook, outputs=["data/$x"], foreach=over_list),
+        *readers,
+    ]
+    plan = Workflow(steps).plan({}, rundir=rundir)["steps"]
+    assert [(need["step"], need["what"]) for need in plan[1]["needs"]] == [("give", "list")]
+    found = {
+        reader.name: [need["what"] for need in step["needs"] if need["step"] == "run"]
+        for reader, step in zip(readers, plan[2:])
+    }
+    assert found == {reader.name: [waiting[reader.name]] if reader.name in waiting else [] for reader in readers}

@@ -218,6 +218,21 @@ def test_a_failed_instance_is_run_again_and_the_others_are_kept(flow):
     assert flow.run(step) == 2 and flow.ran() == ["each-2"]
 
 
+def test_steps_that_wait_instance_for_instance_are_kept_so(flow):
+    """An instance is kept with the one that it waits for, although others of that step have failed."""
+    (flow.root / "run/stop").touch()
+    first = instances(flow, [1, 2, 3], "echo $i > out/$i; test $i != 2 -o ! -e stop")
+    second = flow.step("next-$i", "cat out/$i > new/$i", ["out/$i"], ["new/$i"], foreach={"names": {"i": [1, 2, 3]}})
+    workflow = fw.Workflow([first, second])
+    result = workflow.run({}, rundir=flow.root / "run", state=flow.root / "state", jobs=3, fail="last")
+    assert result.returncode == 1 and sorted(flow.ran()) == ["each-1", "each-2", "each-3", "next-1", "next-3"]
+    (flow.root / "run/stop").unlink()
+    assert flow.run(first, second) == 4 and flow.ran() == ["each-2", "next-2"]
+    # What was made from a file is not kept without it.
+    (flow.root / "run/out/3").unlink()
+    assert flow.run(first, second) == 4 and flow.ran() == ["each-3", "next-3"]
+
+
 def test_a_record_does_not_grow_with_the_number_of_steps(flow):
     steps = [flow.step("s{:03}".format(n), "echo > k{:03}".format(n), outputs=["k{:03}".format(n)]) for n in range(60)]
     flow.run(*steps)
